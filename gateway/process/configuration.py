@@ -93,6 +93,7 @@ from gateway.settings.settings import (
 from gateway.settings.typed import Reading
 from gateway.signing.profile import LONGEST_PROFILE, SHIPPED, Profile, ProfileError, read_profile
 from gateway.signing.verification import LONGEST_AUTHORITIES, AuthoritiesError, read_authorities
+from gateway.wire.http1 import WHOLE_TOKEN
 from gateway.wire.methods import METHODS, NAMED_IN_BODY
 from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, Where, did_you_mean
 from gateway.yaml.read import MAX_BYTES
@@ -492,7 +493,7 @@ def read_configuration(
 
 
 _TRACING = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http")
-_FIELD_LINE = re.compile(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([!-~](?:[ -~]*[!-~])?)[ \t]*")
+_FIELD_LINE = re.compile(rf"({WHOLE_TOKEN.pattern}):[ \t]*([!-~](?:[ -~]*[!-~])?)[ \t]*")
 
 
 def _is_installed(name: str) -> bool:
@@ -987,17 +988,11 @@ class _Reader:
         """Read the keys of every client."""
         keys: dict[str, KeySet] = {}
         for at, client in self._clients():
-            text = self._secret(client.keys, f"{at}.keys")
-            if text is None:
+            read = self._key_set(client.keys, f"{at}.keys")
+            if read is None:
                 continue
-            try:
-                keys[client.client_id] = read_key_set(text)
-            except KeySetError as error:
-                self._reading.note(
-                    f"{at}.keys", Phrase(str(error).replace("\n", "; ")), Phrase("make them with `sekisho keys new`")
-                )
-                continue
-            wanted, signing = client.assertion_algorithm, keys[client.client_id].signing
+            keys[client.client_id] = read
+            wanted, signing = client.assertion_algorithm, read.signing
             if wanted not in (None, signing.alg):
                 what = Phrase(f"the key that signs, `{signing.kid}`, is for {signing.alg} and not {wanted}")
                 self._reading.note(f"{at}.assertion_algorithm", what, Phrase("leave it out, or make another key"))
@@ -1006,14 +1001,8 @@ class _Reader:
     def console_keys(self, clients: Mapping[str, KeySet]) -> KeySet | None:
         """Read the keys of the console's client."""
         oidc = self._settings.console.oidc
-        text = None if oidc is None else self._secret(oidc.keys, "console.oidc.keys")
-        if text is None:
-            return None
-        try:
-            keys = read_key_set(text)
-        except KeySetError as error:
-            what = Phrase(str(error).replace("\n", "; "))
-            self._reading.note("console.oidc.keys", what, Phrase("make them with `sekisho keys new`"))
+        keys = None if oidc is None else self._key_set(oidc.keys, "console.oidc.keys")
+        if keys is None:
             return None
         theirs = {key.kid for each in clients.values() for key in each.keys}
         if shared := theirs & {key.kid for key in keys.keys}:
@@ -1080,14 +1069,8 @@ class _Reader:
         """Read the keys of the audit trail, which have no other purpose."""
         if self._settings.audit.directory is None:
             return None
-        text = self._secret(self._settings.audit.keys, "audit.keys")
-        if text is None:
-            return None
-        try:
-            keys = read_key_set(text)
-        except KeySetError as error:
-            what = Phrase(str(error).replace("\n", "; "))
-            self._reading.note("audit.keys", what, Phrase("make them with `sekisho keys new`"))
+        keys = self._key_set(self._settings.audit.keys, "audit.keys")
+        if keys is None:
             return None
         if any(key.alg != "ES256" for key in keys.keys):
             what = Phrase("a key of the audit trail is not for `ES256`", "監査証跡の鍵に `ES256` でないものがあります")
@@ -1432,6 +1415,18 @@ class _Reader:
             )
         else:
             self._reading.note(at, Phrase(f"`{file}` cannot be read: {error.strerror}"))
+
+    def _key_set(self, source: SecretSource, at: str) -> KeySet | None:
+        """Read a set of private keys; one that cannot be read is a mistake, noted."""
+        text = self._secret(source, at)
+        if text is None:
+            return None
+        try:
+            return read_key_set(text)
+        except KeySetError as error:
+            what = Phrase(str(error).replace("\n", "; "))
+            self._reading.note(at, what, Phrase("make them with `sekisho keys new`"))
+            return None
 
     def _secret(self, source: SecretSource, at: str) -> bytes | None:
         """Return what a file or a variable holds; a missing one is a mistake, an unnamed one is not."""

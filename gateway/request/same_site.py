@@ -35,14 +35,7 @@ def sender(inbound: Inbound, origin: str) -> Sender:
 
     A field that comes twice is a foreign word: no browser sends two.
     """
-    site: list[bytes] = []
-    origins: list[bytes] = []
-    for name, value in inbound.headers:
-        folded = name.lower()
-        if folded == b"sec-fetch-site":
-            site.append(value.strip())
-        elif folded == b"origin":
-            origins.append(value.strip())
+    site, origins = _told(inbound)
     if len(site) > 1 or len(origins) > 1:
         return Sender.FOREIGN
     if site:
@@ -59,6 +52,15 @@ def other_site(inbound: Inbound, origin: str) -> str | None:
     same site is none: the browser sends our cookies with its forms. A browser without Fetch Metadata does not say which
     of the two it is, so there each other origin is another site.
     """
+    site, origins = _told(inbound)
+    if site == [b"cross-site"] or len(site) > 1 or (not site and origins and origins != [origin.encode()]):
+        named = origins[0].decode("latin-1") if len(origins) == 1 and len(site) < 2 else ""
+        return named if ORIGIN.fullmatch(named) and len(named) <= LONGEST_ORIGIN else ""
+    return None
+
+
+def _told(inbound: Inbound) -> tuple[list[bytes], list[bytes]]:
+    """Return each value of `Sec-Fetch-Site`, and each of `Origin`, in the order they came."""
     site: list[bytes] = []
     origins: list[bytes] = []
     for name, value in inbound.headers:
@@ -67,7 +69,4 @@ def other_site(inbound: Inbound, origin: str) -> str | None:
             site.append(value.strip())
         elif folded == b"origin":
             origins.append(value.strip())
-    if site == [b"cross-site"] or len(site) > 1 or (not site and origins and origins != [origin.encode()]):
-        named = origins[0].decode("latin-1") if len(origins) == 1 and len(site) < 2 else ""
-        return named if ORIGIN.fullmatch(named) and len(named) <= LONGEST_ORIGIN else ""
-    return None
+    return site, origins
