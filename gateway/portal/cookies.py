@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from gateway.wire.http1 import TOKEN
+from gateway.wire.http1 import WHOLE_TOKEN
 
-_TOKEN = re.compile(TOKEN.decode() + "+")
 _VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
 _PATH = re.compile(r"[!-:<-~]+")
 DEEPEST = 8
@@ -36,7 +35,7 @@ def set_cookie(
         ValueError: the name or the value has a character that a cookie cannot carry.
 
     """
-    if _TOKEN.fullmatch(name) is None or _VALUE.fullmatch(value) is None:
+    if WHOLE_TOKEN.fullmatch(name) is None or _VALUE.fullmatch(value) is None:
         raise ValueError(f"cookie `{name}` cannot carry its name or its value")
     line = f"{name}={value}; Path=/; HttpOnly; SameSite={same_site}"
     if max_age is not None:
@@ -93,4 +92,4 @@ def expire_application_cookies(names: tuple[str, ...], prefix: str, *, secure: b
     """
     paths = ["/"] if prefix == "/" else ["/", prefix, f"{prefix}/"]
     ending = f"; {_EXPIRED}; Secure" if secure else f"; {_EXPIRED}"
-    return [f"{name}=; Path={path}{ending}" for name in names if _TOKEN.fullmatch(name) for path in paths]
+    return [f"{name}=; Path={path}{ending}" for name in names if WHOLE_TOKEN.fullmatch(name) for path in paths]

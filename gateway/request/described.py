@@ -9,6 +9,7 @@ from typing import NamedTuple
 from gateway.language import Language
 from gateway.request.host import canonical_host
 from gateway.request.reader import reader_of
+from gateway.wire.http1 import TOKEN
 
 LONGEST_PATH = 512
 """Characters of a path that are shown."""
@@ -16,7 +17,7 @@ LONGEST_PATH = 512
 LONGEST_START = 16 * 1024
 """Bytes of a head that was not read whole in which its method, host and path are looked for."""
 
-_METHOD = re.compile(rb"[A-Za-z!#$%&'*+.^_`|~0-9-]{1,32}")
+_METHOD = re.compile(TOKEN + rb"{1,32}")
 _ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 """The beginning of a target in absolute-form (RFC 9112 section 3.2.2)."""
 _SHOWN = re.compile(rb"[!-~]*")

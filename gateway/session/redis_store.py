@@ -24,7 +24,6 @@ A record is written again only over one that was there (`_RESEAL`): a late write
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, assert_never
 
@@ -54,6 +53,7 @@ from gateway.session.session import (
     MOST_NOTES,
     NEVER_REVOKED,
     REVOCATION_MEMORY,
+    SESSION_NAME,
     AllSessions,
     ClientSessions,
     EndCause,
@@ -78,9 +78,6 @@ RESERVED = 4
 PRUNED_AFTER = 3_600.0
 """Seconds behind its end a name stays in an index, so that a worker whose clock is ahead takes none out that lives.
 While its clock is further ahead than that it makes no session, as every ID token is too old for it."""
-
-_NAME = re.compile(r"[0-9a-f]{64}")
-"""The name of a session (`ticket_name`)."""
 
 _RESTORED = b"restored"
 """The field of `t:ended` that says that the store's own past ended everybody, and no operator."""
@@ -625,7 +622,7 @@ class RedisStore:
             record, left = replies[2 * number], replies[2 * number + 1]
             if record is None:
                 continue
-            header = read_header(record) if isinstance(record, bytes) and _NAME.fullmatch(name) else None
+            header = read_header(record) if isinstance(record, bytes) and SESSION_NAME.fullmatch(name) else None
             if header is None:
                 # A key of another program, of a later version or of an attacker: the listing shows none of it.
                 self.unreadable += 1

@@ -18,6 +18,7 @@ from gateway.settings.address import read_address
 from gateway.settings.bounds import check_bounds
 from gateway.settings.case import fold_case
 from gateway.settings.check_accounts import check_accounts
+from gateway.settings.forms import check_header_name, check_path_pattern
 from gateway.settings.origin import ascii_name, ascii_url, authority_of, host_of, is_loopback, origin_of
 from gateway.settings.settings import (
     ANY,
@@ -39,18 +40,16 @@ from gateway.settings.settings import (
     UpstreamSettings,
 )
 from gateway.settings.typed import Reading, read_values
-from gateway.wire.http1 import TOKEN
+from gateway.wire.http1 import WHOLE_TOKEN
 from gateway.yaml.mistakes import Phrase
 from gateway.yaml.read import read_yaml_file
 
-_PATTERN = re.compile(r"(?:/(?:\*{1,2}|[^/*?#\s]*))+")
 _APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _HOST = re.compile(r"(?=.{1,253}$)[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,62})(?:\.[0-9A-Za-z_][0-9A-Za-z_-]{0,62})*\.?")
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LINK = re.compile(r"(?:https?://[^/\s]|mailto:|tel:|/(?![/\\]))\S*")
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 _PHONE = re.compile(r"\+?[0-9](?:[0-9 ()-]{3,22})[0-9]")
-_TOKEN = re.compile(TOKEN.decode() + "+")
 _WORDS = re.compile(r"(?=.{1,255}\Z)[!-~]+(?: [!-~]+)*")
 """Words as an authorization request carries them (OpenID Connect Core 3.1.2.1), no longer than an `acr` may be."""
 _STORES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+sentinel", "rediss+cluster")
@@ -589,7 +588,7 @@ def _check_app(app: AppSettings, at: str, settings: Settings, reading: Reading) 
                 what = Phrase(f"`{origin}` is more than an origin")
                 reading.note(f"{at}.{key}[{number}]", what, Phrase("scheme, host and port, and nothing behind"))
     for number, cookie in enumerate(app.application_cookies):
-        if not _TOKEN.fullmatch(cookie):
+        if not WHOLE_TOKEN.fullmatch(cookie):
             what = Phrase(f"`{cookie}` cannot name a cookie")
             reading.note(f"{at}.application_cookies[{number}]", what, Phrase("write the cookie's name alone"))
     _check_traffic(app, f"{at}.traffic", reading)
@@ -619,30 +618,19 @@ def _check_traffic(app: AppSettings, at: str, reading: Reading) -> None:
                 reading.note(f"{where}.{key}", what, remedy)
     for number, each in enumerate(app.traffic.paths):
         for place, pattern in enumerate(each.path):
-            if not _PATTERN.fullmatch(pattern):
-                what = Phrase(f"`{pattern}` can be no path", f"`{pattern}` はパスとして読めません")
-                remedy = Phrase(
-                    "write `/upload/**` or `/api/*/file`", "`/upload/**` や `/api/*/file` のように書いてください"
-                )
-                reading.note(f"{at}.paths[{number}].path[{place}]", what, remedy)
+            check_path_pattern(pattern, f"{at}.paths[{number}].path[{place}]", reading)
 
 
 def _check_headers(app: AppSettings, at: str, reading: Reading) -> None:
     listed = (("strip", app.headers.strip), ("keep", app.headers.keep), ("pass", app.headers.passed or ()))
     for key, names in listed:
         for number, name in enumerate(names):
-            if not _TOKEN.fullmatch(name):
+            if not WHOLE_TOKEN.fullmatch(name):
                 what = Phrase(f"`{name}` cannot name a header", f"`{name}` はヘッダー名として使えません")
                 remedy = Phrase("write the header's name alone", "ヘッダーの名前だけを書いてください")
                 reading.note(f"{at}.headers.{key}[{number}]", what, remedy)
     for fact, name in app.headers.names.items():
-        if not _TOKEN.fullmatch(name) or "_" in name:
-            what = Phrase(f"`{name}` cannot name a header")
-            reading.note(
-                f"{at}.headers.names.{fact}",
-                what,
-                Phrase("letters, digits and `-` (RFC 9110 section 5.1), no `_`"),
-            )
+        check_header_name(name, f"{at}.headers.names.{fact}", reading)
 
 
 def _check_links(app: AppSettings, at: str, reading: Reading) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from gateway.settings.forms import check_header_name, check_path_pattern
 from gateway.settings.recipes import LEAST_BITS, bits_of, covers, path_of, whole_recipe
 from gateway.settings.settings import (
     AppAccounts,
@@ -18,10 +19,8 @@ from gateway.settings.typed import Reading
 from gateway.wire.http1 import TOKEN
 from gateway.yaml.mistakes import Phrase
 
-_TOKEN = re.compile(TOKEN.decode() + "+")
 _TARGET = re.compile(r"/(?!/)[!-~]*")
 _PATH = re.compile(r"/(?!/)[!-\"$->@-~]*")
-_PATTERN = re.compile(r"(?:/(?:\*{1,2}|[^/*?#\s]*))+")
 _COOKIE = re.compile(r"\*?" + TOKEN.decode() + r"*\*?")
 _REDIS = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+sentinel", "rediss+cluster")
 
@@ -131,10 +130,8 @@ def _check_header(accounts: AppAccounts, at: str, reading: Reading) -> None:
         reading.note(
             at, what, Phrase("write `header: X-Remote-User`", "`header: X-Remote-User` のように書いてください")
         )
-    elif not _TOKEN.fullmatch(name) or "_" in name:
-        what = Phrase(f"`{name}` cannot name a header", f"`{name}` はヘッダー名として使えません")
-        remedy = Phrase("use letters, digits and `-`, no `_`", "英数字と `-` で書いてください（`_` は使えません）")
-        reading.note(f"{at}.header", what, remedy)
+    else:
+        check_header_name(name, f"{at}.header", reading)
 
 
 def _is_given(source: SecretSource) -> bool:
@@ -282,12 +279,7 @@ def _check_recipe(recipe: RecipeSettings, at: str, reading: Reading) -> None:
         reading,
     )
     for number, pattern in enumerate(recipe.closed):
-        if not _PATTERN.fullmatch(pattern):
-            what = Phrase(f"`{pattern}` is no pattern of paths", f"`{pattern}` はパスの書き方として読めません")
-            remedy = Phrase(
-                "write `/login.php` or `/password/**`", "`/login.php` や `/password/**` のように書いてください"
-            )
-            reading.note(f"{at}.closed[{number}]", what, remedy)
+        check_path_pattern(pattern, f"{at}.closed[{number}]", reading)
     _check_cookie(recipe.account_cookie, f"{at}.account_cookie", reading)
     if recipe.forgets_after is not None and recipe.locks_after is None:
         what = Phrase(
