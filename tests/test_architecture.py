@@ -309,6 +309,52 @@ def test_each_module_says_what_it_is_about(module: Module) -> None:
     assert ast.get_docstring(module.tree), f"{module.path.relative_to(ROOT)} has no docstring"
 
 
+def unused_private_names(tree: ast.Module) -> set[str]:
+    """Return the names with `_` in front that a module makes at its top and never reads; vulture passes over values.
+
+    A name in a text counts as read: an annotation may stand between quotation marks.
+    """
+    made = {
+        target.id
+        for statement in tree.body
+        if isinstance(statement, ast.Assign | ast.AnnAssign)
+        for target in (statement.targets if isinstance(statement, ast.Assign) else [statement.target])
+        if isinstance(target, ast.Name) and target.id.startswith("_") and not target.id.startswith("__")
+    }
+    read = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()) | ast.Constant(value=str(name)):
+                read.add(name)
+            case _:
+                pass
+    return made - read
+
+
+def test_a_private_name_is_read_where_it_is_made() -> None:
+    """No table, expression or logger outlives the code that used it."""
+    unused = {module.name: names for module in modules() if (names := unused_private_names(module.tree))}
+
+    assert not unused
+
+
+def test_the_reader_of_private_names_sees() -> None:
+    """A name that nothing reads is found, whatever else is made, written or annotated beside it."""
+    source = """
+import structlog
+_log = structlog.get_logger()
+_KEPT: dict[str, int] = {}
+_MOST: int = 3
+_SHAPE = 1
+_Later = int
+PUBLIC = 2
+def put(key: str, value: "_Later") -> None:
+    _local = value
+    _KEPT[key] = _SHAPE
+"""
+    assert unused_private_names(ast.parse(source)) == {"_log", "_MOST"}
+
+
 @pytest.mark.parametrize(
     "source",
     [

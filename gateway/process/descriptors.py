@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 import resource
 
-import structlog
-
 from gateway.observe.lines import LineKind
 from gateway.observe.thread_lines import STANDARD_ERROR, LineWriter
 from gateway.plain_text import printable
-
-_log = structlog.get_logger()
 
 
 def occupy_standard_descriptors() -> None:

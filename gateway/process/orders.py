@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-import structlog
 
 from gateway.console.node import WorkerState
 from gateway.observe.merge import Families
@@ -19,8 +18,6 @@ LONGEST_ORDER = 1024 * 1024
 
 REPLY = 2.0
 """Seconds a worker has to answer its supervisor."""
-
-_log = structlog.get_logger()
 
 
 # --- many processes: the worker's side -----------------------------------------------

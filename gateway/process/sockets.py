@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 import socket
 
-import structlog
-
 from gateway.settings.check import split_address
 
 BACKLOG = 4_096
 """Connections that may wait to be accepted: a morning rush arrives in less than a second."""
 _FIRST_INHERITED = 3
 """sd_listen_fds(3): where inherited sockets begin."""
-
-_log = structlog.get_logger()
 
 
 # --- sockets -------------------------------------------------------------------------

@@ -16,10 +16,9 @@ import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
-import structlog
-
 from gateway.listen.answer import date_line, own_answer
 from gateway.pipeline.outcome import Answer
+from gateway.pipeline.problem import RETRY_AFTER
 from gateway.pipeline.small_page import last_resort
 
 MOST = 500
@@ -28,13 +27,9 @@ LINGER = 2.0
 """Seconds a client has to send what is on its way, so that the answer is not lost with it."""
 PAUSE = 0.1
 """Seconds until the next attempt where the system accepts nothing, such as for want of descriptors."""
-RETRY_AFTER = b"5"
-"""Seconds after which a client may come again."""
 
 _RESET = struct.pack("ii", 1, 0)
 _CHUNK = 64 * 1024
-
-_log = structlog.get_logger()
 
 
 async def stand_in(doors: Iterable[tuple[socket.socket, bool]], refused: Callable[[], None]) -> None:
@@ -83,5 +78,5 @@ async def _answer(connection: socket.socket) -> None:
 
 def _page() -> bytes:
     page = last_resort(HTTPStatus.SERVICE_UNAVAILABLE, secrets.token_hex(8))
-    page = Answer(page.status, (*page.headers, (b"Retry-After", RETRY_AFTER)), page.body)
+    page = Answer(page.status, (*page.headers, (b"Retry-After", b"%d" % RETRY_AFTER)), page.body)
     return own_answer(page, date_line(int(time.time())), b"", b"Connection: close\r\n", bodyless=False)

@@ -6,10 +6,6 @@ import contextlib
 import os
 import socket
 
-import structlog
-
-_log = structlog.get_logger()
-
 
 def notify(state: str) -> None:
     """Tell the service manager (sd_notify(3)), where one listens."""

@@ -139,10 +139,6 @@ _STATUS: Mapping[SignOutcome, int] = {
     SignOutcome.RESULT_INVALID: 503,
 }
 
-_FINAL_OUTCOMES = frozenset(
-    {SignOutcome.DECLINED, SignOutcome.OVER, SignOutcome.TOO_MANY, SignOutcome.NO_ROOM, SignOutcome.SIGNED}
-)
-
 FINAL = frozenset({Progress.SIGNED, Progress.DECLINED})
 """States that no later attempt changes."""
 
