@@ -339,7 +339,7 @@ def test_a_private_name_is_read_where_it_is_made() -> None:
 
 
 def test_the_reader_of_private_names_sees() -> None:
-    """A name that nothing reads is found, whatever else is made, written or annotated beside it."""
+    """The reader finds a value that nothing reads, and no name that stands in an annotation, an index or a function."""
     source = """
 import structlog
 _log = structlog.get_logger()
