@@ -132,8 +132,16 @@ async def _recipes(configuration: Configuration) -> AsyncIterator[Finding]:
             continue
         user, password = _word(accounts.trial.user), _word(accounts.trial.password)
         if user is None or password is None:
-            said = Phrase("the trial account cannot be read", "試験用アカウントを読み取れません")
-            remedy = Phrase("look at the sources of `trial`", "`trial` のファイルか環境変数を確認してください")
+            source = accounts.trial.user if user is None else accounts.trial.password
+            place = f"`{source.file or source.env}`"
+            said = Phrase(
+                f"the trial account cannot be read: {place} has no line for it",
+                f"試験用アカウントを読み取れません：{place} に値がありません",
+            )
+            remedy = Phrase(
+                f"write the {'name' if user is None else 'password'} of an account that is nobody's into it",
+                f"だれのものでもないアカウントの{'名前' if user is None else 'パスワード'}を入れてください",
+            )
             yield Finding("recipe", app.name, Level.FAIL, said, remedy)
             continue
         way = upstreams_of(route, settings.traffic, Deadlines(time.monotonic()), tls=contexts.get(app.name))

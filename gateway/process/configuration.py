@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from gateway.accounts.agreement import looks_at_account, mismatches
 from gateway.bounded_files import KIB, read_file
 from gateway.headers.assertion import AssertionKeys, AssertionKeysError
 from gateway.headers.encode import every_header
@@ -51,7 +52,7 @@ from gateway.pipeline.at_the_door import Door
 from gateway.policy.authoring.check import RemarkKind, remarks
 from gateway.policy.authoring.examples import run_examples
 from gateway.policy.closing import closing
-from gateway.policy.conditions import Surroundings, all_needs
+from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy, PolicyPlace, rule_scopes
 from gateway.policy.example import make_inbound
 from gateway.policy.losses import ADOPTIONS_FILE
@@ -136,6 +137,8 @@ class KnownPolicy:
     asked: frozenset[str]
     """The items of a person that it can ask for."""
     has_limit: bool
+    account_rule: tuple[str, int] | None = None
+    """The first rule that looks at accounts, and its line."""
     good_for: frozenset[tuple[PathSettings, tuple[Stack, ...]]] = frozenset()
     """The Apps' ways to read paths with which its examples come out as expected."""
 
@@ -149,6 +152,7 @@ class KnownPolicy:
             tuple((file, source.digest) for file, source in policy.read.items()),
             frozenset(scope.value for scope in scopes) - {Scope.OPENID.value},
             any(rule.limit for rule in policy.rules),
+            next(((rule.name, rule.line) for rule in policy.rules if looks_at_account(policy, rule)), None),
         )
 
     def is_current(self) -> bool:
@@ -456,7 +460,7 @@ def read_configuration(
     signing_authorities = b"".join(each.public_bytes(Encoding.PEM) for each in reader.signing_authorities())
     signing_profile = reader.signing_profile(policies)
     signing_tokens = reader.signing_tokens()
-    account_keys, account_secrets, account_redis = reader.accounts(policies)
+    account_keys, account_secrets, account_redis = reader.accounts()
     logos = reader.logos()
     reader.check_files()
     if len(mistakes):
@@ -621,6 +625,7 @@ class _Reader:
                     continue
                 self._check_contracted(app, self.known[file], at)
                 self._check_limits(app, self.known[file], at)
+                self._check_accounts(app, self.known[file], file)
                 # Said once of a policy, however many Apps have it that read paths in the same ways.
                 methods = frozenset((*METHODS.values(), *app.methods))
                 if not self._remarking or (file, app.paths, app.stack, methods, app.ask) in remarked:
@@ -754,6 +759,7 @@ class _Reader:
                 )
         if policy is not None:
             self._remark_pages(app, policy, at)
+            self._remark_accounts(app, policy, at)
         self._remark_lengths(app, rules, at)
         self._remark_methods(app, at)
         for key in app.registration:
@@ -963,6 +969,66 @@ class _Reader:
                 f"ポリシー `{policy.name}` には `limit` がありますが、数えておく保存先がありません",
             )
             self._reading.note(f"{at}.policy", what, Phrase("write `limits: {store: redis://…}`"))
+
+    def _check_accounts(self, app: AppSettings, policy: KnownPolicy, file: Path) -> None:
+        """Note a rule that looks at accounts where the App has none: every request of it would fail.
+
+        A candidate decides nothing yet, so it gets a remark.
+        """
+        if app.accounts is not None or policy.account_rule is None:
+            return
+        name, line = policy.account_rule
+        noted = self._reading.mistakes if file == app.policy.file else self.remarks
+        noted.add(
+            Where(str(file), line),
+            Phrase(
+                f"the rule `{name}` looks at accounts, and the App `{app.name}` has no `accounts`",
+                f"規則 `{name}` はアカウントを見ますが、`{app.name}` に `accounts` がありません",
+            ),
+            Phrase(
+                f"write `accounts` at the App `{app.name}`, or take the accounts out of the rule",
+                f"`{app.name}` に `accounts` を書くか、規則からアカウントを取り除いてください",
+            ),
+        )
+
+    def _remark_accounts(self, app: AppSettings, policy: Policy, at: str) -> None:
+        """Remark on accounts that do not fit the policy, and on a trial that `sekisho doctor` could not make."""
+        written = {key.removeprefix(f"{at}.") for key in self._reading.places if key.startswith(f"{at}.")}
+        file = str(app.policy.file)
+        for each in mismatches(app, self._settings.headers_of(app), policy, file, written):
+            where = self._reading.where(f"{at}.{each.key}") if each.key else Where(each.file or file, max(each.line, 1))
+            self.remarks.add(where, each.what, each.remedy)
+        trial = None if app.accounts is None else app.accounts.trial
+        for key, source in () if trial is None else (("user", trial.user), ("password", trial.password)):
+            why = self._hindered(source)
+            if why is not None:
+                self.remarks.add(
+                    self._reading.where(f"{at}.accounts.trial.{key}"),
+                    Phrase(
+                        f"`sekisho doctor` could not try the recipe of `{app.name}`: {why.en}",
+                        f"`sekisho doctor` は `{app.name}` の `recipe` を試せません：{why.ja}",
+                    ),
+                    Phrase(
+                        f"put the {'name' if key == 'user' else 'password'} of an account that is nobody's there, or "
+                        "remove `trial`",
+                        "だれのものでもないアカウントの"
+                        f"{'名前' if key == 'user' else 'パスワード'}を入れるか、`trial` を取り除いてください",
+                    ),
+                )
+
+    def _hindered(self, source: SecretSource) -> Phrase | None:
+        """Return the reason why a source has no line that a command could use; `None` if it has one."""
+        if source.env is not None:
+            empty = not self._environment.get(source.env)
+            named = Phrase(f"the variable `{source.env}` is not set", f"変数 `{source.env}` がありません")
+            return named if empty else None
+        if source.file is None:
+            return None
+        try:
+            empty = not read_file(source.file, LONGEST_SECRET).strip()
+        except OSError as error:
+            return Phrase(f"`{source.file}` cannot be read ({error.strerror})", f"`{source.file}` を読めません")
+        return Phrase(f"`{source.file}` is empty", f"`{source.file}` は空です") if empty else None
 
     def _clients(self) -> list[tuple[str, ProviderSettings]]:
         apps = [(f"apps[{n}].client", app.client) for n, app in enumerate(self._settings.apps) if app.client]
@@ -1189,29 +1255,7 @@ class _Reader:
             found[app.name] = digest
         return found
 
-    def _note_accounts(self, number: int, app: AppSettings, policies: Mapping[Path, Policy]) -> None:
-        """Note a rule that looks at accounts where the App has none: every request of it would fail."""
-        policy = policies.get(app.policy.file)
-        if policy is None:
-            return
-        for rule in policy.rules:
-            asked = [
-                policy.conditions[name].test for name in (*rule.require, *rule.disclose) if name in policy.conditions
-            ]
-            if rule.accounts is not None or all_needs(asked).account:
-                self._reading.note(
-                    f"apps[{number}]",
-                    Phrase(
-                        f"the rule `{rule.name}` of `{app.name}` looks at accounts, and `accounts` is missing",
-                        f"`{app.name}` の規則 `{rule.name}` はアカウントを見ますが、`accounts` がありません",
-                    ),
-                    Phrase("write `accounts` of the App", "アプリに `accounts` を書いてください"),
-                )
-                return
-
-    def accounts(
-        self, policies: Mapping[Path, Policy] = MappingProxyType({})
-    ) -> tuple[dict[str, Secrets], dict[str, str], dict[str, RedisOptions]]:
+    def accounts(self) -> tuple[dict[str, Secrets], dict[str, str], dict[str, RedisOptions]]:
         """Read the keys, the secrets and the further settings of the stores of Apps with `accounts`."""
         keys: dict[str, Secrets] = {}
         secrets: dict[str, str] = {}
@@ -1219,7 +1263,6 @@ class _Reader:
         for number, app in enumerate(self._settings.apps):
             accounts = app.accounts
             if accounts is None:
-                self._note_accounts(number, app, policies)
                 continue
             at = f"apps[{number}].accounts"
             redis[app.name] = self._redis_options(accounts.store, f"{at}.store")

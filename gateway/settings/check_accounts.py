@@ -73,6 +73,16 @@ def _check_store(accounts: AppAccounts, at: str, reading: Reading, workers: str)
                 what,
                 Phrase("write `sqlite:/path` or `redis://…`", "`sqlite:/path` か `redis://…` と書いてください"),
             )
+    elif scheme == "sqlite" and rest and not rest.startswith("/"):
+        whole = (reading.base / rest).absolute()
+        what = Phrase(
+            f"`{url}` is a relative path: a command in another folder would open another store",
+            f"`{url}` は相対パスです。別のフォルダーで動かしたコマンドが、別の保存先を開いてしまいます",
+        )
+        remedy = Phrase(
+            f"write the whole path, as in `sqlite:{whole}`", f"`sqlite:{whole}` のように、絶対パスで書いてください"
+        )
+        reading.note(here, what, remedy)
     elif not (scheme == "sqlite" and rest.startswith("/")) and not (scheme in _REDIS and rest.startswith("/")):
         what = Phrase(f"`{url}` is no store of accounts", f"`{url}` はアカウントの保存先にできません")
         remedy = Phrase(

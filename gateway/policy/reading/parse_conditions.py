@@ -355,6 +355,16 @@ class ConditionReader(Reader):
             )
             self.expected(node, Phrase("an account", "アカウントの条件"), remedy)
             return None
+        if kind == AccountKind.PERSON and role is not None and role_node is not None:
+            self.mistakes.add(
+                role_node.where,
+                Phrase(
+                    f"`role: {role}` with `kind: person`: only a group's account has roles, so nobody would pass",
+                    f"`kind: person` に `role: {role}` は書けません。役割は団体のアカウントだけにあります",
+                ),
+                Phrase("write `kind: group`, or remove `role`", "`kind: group` とするか、`role` を取り除いてください"),
+            )
+            return None
         return AccountTest(None if kind is None else AccountKind(kind), None if role is None else Role(role), names)
 
     def _born(self, node: Node) -> Test | None:
