@@ -38,7 +38,12 @@ from tests.flows.test_storm import descriptors, resident
 LASTS = float(os.environ.get("SEKISHO_SOAK_SECONDS", "120"))
 """Seconds."""
 WARM_UP = max(40.0, LASTS / 6)
-"""Seconds until caches, pools and the allocator have what they keep: ten minutes of an hour."""
+"""Seconds until caches, pools and the allocator have what they keep: ten minutes of an hour.
+
+By then the workers have as much as they keep of these: sessions (`idle`), logins that another worker has finished
+(`sign_in`), and the series of each rule (`RULES`). They know 1,024 codes of people (`subject_code`) by the middle of
+the first third of the looks, as each signs in about fifty people a minute.
+"""
 HOUR = 3_600.0
 GROWTH = 2**20
 """Bytes of each worker that may come in an hour."""
@@ -51,6 +56,8 @@ PAUSE = 0.05
 """Seconds between two requests of one client."""
 RELOAD = 15.0
 """Seconds between two changes of the configuration: reloads and policies in turn."""
+RULES = 4
+"""Names that one rule has in turn. Each name has counters of its own, and they stay as long as the worker."""
 FAULTS = ("cut", "garbage", "error", "leave", "forged")
 FAULTY = 0.05
 """The part of the requests that is one of these."""
@@ -203,7 +210,7 @@ class Soak:
             if number % 2:
                 process.send_signal(signal.SIGHUP)
             else:
-                text = POLICY.replace("name: rest", f"name: rest {number}")
+                text = POLICY.replace("name: rest", f"name: rest {number // 2 % RULES}")
                 await asyncio.to_thread((self.gateway.folder / "policy.yaml").write_text, text, encoding="utf-8")
             self.seen["changes"] += 1
 
@@ -234,8 +241,11 @@ async def soaking(folder: Path, redis_url: str) -> AsyncIterator[Soak]:
     text = text.replace(
         "    policy: policy.yaml\n", "    policy: policy.yaml\n    upstream_options: {ejected_for: 1s}\n"
     )
-    # A machine that stands still for a second is no store that is away. Sessions end, so that memory has a level.
-    text = text.replace("  secret: {file: secret}", "  secret: {file: secret}\n  timeout: 20s\n  idle: 1m")
+    # A machine that stands still for a second is no store that is away. Sessions and sign-ins end within the warm-up,
+    # so that memory has a level.
+    text = text.replace(
+        "  secret: {file: secret}", "  secret: {file: secret}\n  timeout: 20s\n  idle: 1m\n  sign_in: 5m"
+    )
     gateway.settings.write_text(text, encoding="utf-8")
     redirect = f"http://{HOST}:{gateway.port}/.sekisho/callback"
     keys = json.loads(load_keys(folder / "keys.jwks").public_jwks())

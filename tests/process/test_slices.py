@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 
 import pytest
 
@@ -54,13 +55,38 @@ def test_what_is_built_is_spared_by_the_collector() -> None:
         gc.unfreeze()
 
 
+class Circle:
+    """Refers to itself, as a rendered page's template does: it needs the collector to leave memory."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.mark.parametrize("collections", [0, 1])
+def test_garbage_of_the_requests_that_go_on_meanwhile_is_not_spared(collections: int) -> None:
+    """A request ends while a configuration is built, before or after a collection of young objects has seen it."""
+    frozen = gc.get_freeze_count()
+    try:
+        with sparing_the_collector():
+            circle = Circle()
+            left = weakref.ref(circle)
+            for _ in range(collections):
+                gc.collect(0)
+            del circle
+
+        assert gc.get_freeze_count() > frozen
+        assert left() is None
+    finally:
+        gc.unfreeze()
+
+
 def test_what_is_being_built_is_not_visited_either(monkeypatch: pytest.MonkeyPatch) -> None:
     """One work begins within another, or beside it and ends later: one collection, before the first part of any."""
     collections = 0
 
-    def collected() -> None:
+    def collected(generation: int = 2) -> None:
         nonlocal collections
-        collections += 1
+        collections += generation == 2
 
     monkeypatch.setattr(gc, "collect", collected)
     before = gc.get_threshold()
