@@ -1,7 +1,7 @@
 """Back-channel logout: checks the provider's logout token.
 
 OpenID Connect Back-Channel Logout 1.0. The provider posts a signed token to an App's origin; what it names ends,
-on every worker, with its open streams. The ordinary way out, by the person's own button, is `desk.sign_out`.
+on every worker, with its open streams. The ordinary way out, by the person's own button, is `SignInService.sign_out`.
 Whether a `jti` came before is asked of the store by `service`: only a good token is worth remembering.
 """
 

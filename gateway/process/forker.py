@@ -121,22 +121,22 @@ class Forker:
         """
         return self._fork_any(_READER, ())
 
-    def _fork_any(self, kind: bytes, doors: tuple[socket.socket, ...]) -> tuple[ForkedWorker, socket.socket]:
+    def _fork_any(self, kind: bytes, listening: tuple[socket.socket, ...]) -> tuple[ForkedWorker, socket.socket]:
         with self._forking:
             try:
-                return self._fork(kind, doors)
+                return self._fork(kind, listening)
             except (ConnectionError, EOFError):
                 # Something has ended the forker. We have threads by now, so the next one is a program of its own.
                 self.close()
                 self._line = _spawn()
-                return self._fork(kind, doors)
+                return self._fork(kind, listening)
 
-    def _fork(self, kind: bytes, doors: tuple[socket.socket, ...]) -> tuple[ForkedWorker, socket.socket]:
+    def _fork(self, kind: bytes, listening: tuple[socket.socket, ...]) -> tuple[ForkedWorker, socket.socket]:
         orders, theirs = socket.socketpair()
         code, told = socket.socketpair()
         try:
             with theirs, told:
-                every = (theirs, told, *doors)
+                every = (theirs, told, *listening)
                 socket.send_fds(self._line, [kind], [each.fileno() for each in every])
             code.settimeout(_FORKS)
             pid = _pid(code.recv(_NUMBER.size))
@@ -228,20 +228,20 @@ def _be_forker(line: socket.socket) -> int:
                     os._exit(0)
                 # With the first order: a gateway of one worker gives none.
                 make_ready()
-                orders, told, *doors = (socket.socket(fileno=number) for number in numbers)
+                orders, told, *listening = (socket.socket(fileno=number) for number in numbers)
                 alive, held = os.pipe()
                 try:
                     pid = os.fork()
                 except OSError as error:
                     _tell(told, -(error.errno or 1))
-                    for each in (orders, told, *doors):
+                    for each in (orders, told, *listening):
                         each.close()
                     os.close(alive)
                     os.close(held)
                     continue
                 if not pid:
-                    return _be_worker(orders, doors, held) if said == _WORKER else _be_reader(orders, held)
-                for each in (orders, *doors):
+                    return _be_worker(orders, listening, held) if said == _WORKER else _be_reader(orders, held)
+                for each in (orders, *listening):
                     each.close()
                 os.close(held)
                 waiting.register(alive, selectors.EVENT_READ)
@@ -249,10 +249,10 @@ def _be_forker(line: socket.socket) -> int:
                 _tell(told, pid)
 
 
-def _be_worker(orders: socket.socket, doors: list[socket.socket], held: int) -> int:
+def _be_worker(orders: socket.socket, listening: list[socket.socket], held: int) -> int:
     """Serve as one worker; return its exit code. `held` stays open for as long as this process lives."""
     _name_process("sekisho-worker")
-    _keep_only(orders.fileno(), held, *(door.fileno() for door in doors))
+    _keep_only(orders.fileno(), held, *(each.fileno() for each in listening))
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with Connection(os.dup(orders.fileno())) as line:
         try:
@@ -260,7 +260,7 @@ def _be_worker(orders: socket.socket, doors: list[socket.socket], held: int) -> 
         except EOFError:
             # The supervisor is gone.
             return 0
-    return work(commission, orders, ListeningSockets(doors[0], doors[1] if doors[1:] else None))
+    return work(commission, orders, ListeningSockets(listening[0], listening[1] if listening[1:] else None))
 
 
 def _be_reader(line: socket.socket, held: int) -> NoReturn:

@@ -30,18 +30,18 @@ def bind(address: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         resolved = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0][4]
-        door = socket.socket(family, socket.SOCK_STREAM)
+        listener = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
         raise OSError(error.errno, f"cannot listen on `{address}`: {error.strerror}") from error
-    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        door.bind(resolved)
-        door.listen(BACKLOG)
+        listener.bind(resolved)
+        listener.listen(BACKLOG)
     except OSError as error:
-        door.close()
+        listener.close()
         raise OSError(error.errno, f"cannot listen on `{address}`: {error.strerror}") from error
-    door.settimeout(0)
-    return door
+    listener.settimeout(0)
+    return listener
 
 
 def inherited_sockets() -> dict[str, socket.socket]:

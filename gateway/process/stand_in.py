@@ -32,13 +32,13 @@ _RESET = struct.pack("ii", 1, 0)
 _CHUNK = 64 * 1024
 
 
-async def stand_in(doors: Iterable[tuple[socket.socket, bool]], refused: Callable[[], None]) -> None:
+async def stand_in(listening: Iterable[tuple[socket.socket, bool]], refused: Callable[[], None]) -> None:
     """Refuse each connection of the listening sockets, until cancelled; `True` stands beside one that speaks TLS."""
     answering: set[asyncio.Task[None]] = set()
     try:
         async with asyncio.TaskGroup() as accepting:
-            for door, secured in doors:
-                accepting.create_task(_accept(door, answering, refused, secured=secured))
+            for listener, secured in listening:
+                accepting.create_task(_accept(listener, answering, refused, secured=secured))
     finally:
         for task in answering:
             task.cancel()
@@ -46,12 +46,12 @@ async def stand_in(doors: Iterable[tuple[socket.socket, bool]], refused: Callabl
 
 
 async def _accept(
-    door: socket.socket, answering: set[asyncio.Task[None]], refused: Callable[[], None], *, secured: bool
+    listener: socket.socket, answering: set[asyncio.Task[None]], refused: Callable[[], None], *, secured: bool
 ) -> None:
     loop = asyncio.get_running_loop()
     while True:
         try:
-            connection, _ = await loop.sock_accept(door)
+            connection, _ = await loop.sock_accept(listener)
         except OSError:
             await asyncio.sleep(PAUSE)
             continue

@@ -429,10 +429,10 @@ class Supervisor:
     async def _stand_in(self) -> None:
         """Answer for the workers while there is none: the kernel accepts connections, and nobody else would."""
         main, *redirect = self._listening_sockets.every
-        doors = ((main, self._configuration.settings.tls is not None), *((door, False) for door in redirect))
+        listening = ((main, self._configuration.settings.tls is not None), *((each, False) for each in redirect))
         while True:
             await self._unserved.wait()
-            standing = asyncio.create_task(stand_in(doors, self._counts.unserved))
+            standing = asyncio.create_task(stand_in(listening, self._counts.unserved))
             try:
                 await self._served.wait()
             finally:

@@ -117,11 +117,11 @@ class ListeningSockets(NamedTuple):
 
         The kernel would accept them as long as any process has the socket, and nobody would answer.
         """
-        for door, kept in ((self.main, self.main_kept), (self.redirect, self.redirect_kept)):
-            if door is not None and not kept:
+        for listener, kept in ((self.main, self.main_kept), (self.redirect, self.redirect_kept)):
+            if listener is not None and not kept:
                 # A socket that another process has shut already is as it should be.
                 with contextlib.suppress(OSError):
-                    door.shutdown(socket.SHUT_RDWR)
+                    listener.shutdown(socket.SHUT_RDWR)
 
 
 def _all_ejected(way: Upstreams) -> bool:

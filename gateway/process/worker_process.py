@@ -71,8 +71,8 @@ def work(commission: Commission, orders: socket.socket, listening_sockets: Liste
 
 def _work(commission: Commission, orders: socket.socket, listening_sockets: ListeningSockets, lines: LineWriter) -> int:
     set_up_logging(sink=lines, style=style_of(commission.configuration.settings, commission.number))
-    for door in listening_sockets.every:
-        door.settimeout(0)
+    for listener in listening_sockets.every:
+        listener.settimeout(0)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(_obey(commission, orders, listening_sockets, lines))
