@@ -23,6 +23,7 @@ from gateway.commands import (
     completion,
     contract,
     doctor,
+    fleet,
     init,
     keys,
     limits,
@@ -79,6 +80,7 @@ app.command()(verify.verify)
 app.command()(support.support)
 app.command()(registration.registration)
 app.command()(doctor.doctor)
+app.command()(fleet.fleet)
 app.command()(workbench.workbench)
 app.command()(completion.completion)
 app.command()(upgrade_check.upgrade_check)

@@ -493,9 +493,18 @@ OPERATIONS = Board(
                     (
                         Query(f"sekisho_build_info{{{NODE}}}", "{{instance}} {{version}}"),
                         Query(f"sekisho_configuration_info{{{NODE}}}", "{{instance}} {{digest}}"),
+                        Query(f"sekisho_adopted_info{{{NODE}}}", "{{instance}} {{what}} {{digest}}"),
                     ),
                     "ノードで違うときは、同じファイルを配り直してください。",
                     "Where nodes differ, bring the same file to all of them.",
+                ),
+                Panel(
+                    "スイッチ",
+                    "Switches",
+                    Shape.TABLE,
+                    (Query(f"sekisho_switch_on{{{NODE}}}", "{{instance}} {{switch}}"),),
+                    "どのノードでも同じはずです。`sekisho switch list` に、だれが、なぜ入れたかが出ます。",
+                    "The same on all nodes. `sekisho switch list` says who turned them, and why.",
                 ),
                 Panel(
                     "ワーカー",

@@ -28,6 +28,7 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--draft", action="store_true", help="build what is not ready to be published")
     arguments.add_argument("--image", metavar="BASE", help="build the image, too, on this base")
+    arguments.add_argument("--buildah", metavar="OPTIONS", default="", help="further options of `buildah bud`")
     asked = arguments.parse_args()
     found = faults((ROOT / "CHANGELOG.md").read_text("utf-8"), __version__, git("status", "--porcelain"), tags())
     for fault in found:
@@ -52,7 +53,8 @@ def main() -> int:
         run("make", "--no-print-directory", "chart")
     if asked.image:
         step("image")
-        run("make", "--no-print-directory", "image", f"BASE={asked.image}")
+        # `make` hands its own variables down: without this, buildah would get the options of this program.
+        run("make", "--no-print-directory", "image", f"BASE={asked.image}", f"ARGS={asked.buildah}")
         run(
             "buildah", "push", f"localhost/sekisho:{__version__}", f"oci-archive:{DIST}/sekisho-{__version__}-image.tar"
         )

@@ -109,6 +109,8 @@ class Action(StrEnum):
     """The gateway read changed policies; `outcome` says whether it took them, `names` are their names."""
     SWITCHES_READ = "switches_read"
     """The gateway read the file of switches; `names` are on from now on."""
+    SWITCH_FOLLOWED = "switch_followed"
+    """The gateway followed another node; `object` is the switch, `verdict` says `on` or `off`, `operator` turned it."""
     KEYS_CHANGED = "keys_changed"
     """A reload brought other keys or secrets; `names` has their identifiers, never a key."""
     CHECKPOINT = "checkpoint"

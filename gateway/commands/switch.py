@@ -1,11 +1,15 @@
-"""`sekisho switch …`: turn a policy's switches on and off. Needs neither Redis nor the provider."""
+"""`sekisho switch …`: turn the switches of all nodes on and off. Needs neither Redis nor the provider.
+
+The command writes a file of this node, whose workers tell the others. It asks Redis for what the other nodes said, and
+goes on without that where Redis does not answer.
+"""
 
 from __future__ import annotations
 
 import getpass
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -14,14 +18,28 @@ import structlog
 import typer
 
 from gateway.audit.entry import Action
+from gateway.commands.fleet import FleetAway, ask, for_people
 from gateway.commands.recorded import Operator, recorded
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, log_here, say
 from gateway.instant import tokyo_time
 from gateway.language import Language
 from gateway.observe.events import Event
 from gateway.policy.reading.parse import load_policy
-from gateway.policy.switches import Doubt, Switch, SwitchesError, doubt_of, named_by, on_now, turned_off, turned_on
+from gateway.policy.switches import (
+    NAME,
+    Doubt,
+    Switch,
+    SwitchesError,
+    certainly_off,
+    doubt_of,
+    merged,
+    named_by,
+    on_now,
+    turned_off,
+    turned_on,
+)
 from gateway.policy.system_switches import change_switches, load_switches
+from gateway.process.configuration import fleet_file, sign_outs_file, state_directory
 from gateway.settings.check import read_settings
 from gateway.settings.settings import Settings
 from gateway.settings.typed import Reading, duration_of
@@ -34,6 +52,19 @@ Name = Annotated[str, typer.Argument(help="The switch, as policies name it.")]
 _INSIST = Phrase(
     "nothing was turned; `--force` turns it on all the same",
     "何も切り替えていません。このまま入れるには `--force` を付けてください",
+)
+
+_NODES_WAIT = Phrase(
+    "the other nodes could not be asked; they follow once Redis answers",
+    "ほかのノードに問い合わせられませんでした。Redisが応答すると、ほかのノードにも伝わります",
+)
+_THIS_NODE = Phrase(
+    "the other nodes could not be asked; these are the switches that operators turned on this node",
+    "ほかのノードに問い合わせられませんでした。表示しているのは、このノードで切り替えたスイッチです",
+)
+_MAYBE_ON = Phrase(
+    "another node may have turned it on, and none could be asked; `--force` turns it off all the same",
+    "ほかのノードで入れたものかもしれませんが、問い合わせられませんでした。このまま切るには `--force` を付けてください",
 )
 
 _log = structlog.get_logger()
@@ -101,7 +132,7 @@ def on(  # noqa: PLR0913, PLR0917 - one parameter an option
         bool, typer.Option("--force", help="Turn it on though no App and no policy looks at a switch of this name.")
     ] = False,
 ) -> None:
-    """Turn a switch on; it ends by itself. Every worker follows within two seconds."""
+    """Turn a switch on; it ends by itself. Every worker follows within two seconds, and every node within five."""
     length = duration_of(duration)
     if length is None:
         say(f"sekisho switch: `{duration}` is not a length of time; write 30m, 72h or 7d", error=True)
@@ -125,7 +156,8 @@ def on(  # noqa: PLR0913, PLR0917 - one parameter an option
         _telling(file),
     ):
         deed.tell(names=(_shown(name, switch)[1],))
-        change_switches(file, lambda switches: turned_on(switches, name, switch))
+        others = _others(config, settings)
+        change_switches(file, lambda switches: turned_on(switches, name, switch), others)
     say(*_shown(name, switch))
     _audit(config, "on", name, switch.by, reason)
 
@@ -136,27 +168,63 @@ def off(
     reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")] = "",
     operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
+    force: Annotated[
+        bool, typer.Option("--force", help="Turn it off though this node cannot know whether it is on.")
+    ] = False,
 ) -> None:
-    """Turn a switch off before its time."""
+    """Turn a switch off before its time, on every node."""
     settings = _settings(config)
-    file = _file(config, settings)
+    file, by = _file(config, settings), _operator()
     with (
         recorded(config, Action.SWITCH_OFF, operator=operator, about=name, reason=reason, settings=settings),
         _telling(file),
     ):
-        change_switches(file, lambda switches: turned_off(switches, name, time.time()))
+        others = _others(config, settings)
+        known = name in on_now(merged(load_switches(file), others or {}), time.time())
+        if others is None and not known and not force:
+            say(f"sekisho switch: `{name}`: {_MAYBE_ON.say(language())}", error=True)
+            raise typer.Exit(EXIT_USERS)
+        turn = certainly_off if force and NAME.fullmatch(name) else turned_off
+        change_switches(file, lambda switches: turn(switches, name, time.time(), by, reason), others)
     say(name, "off")
-    _audit(config, "off", name, _operator(), reason)
+    _audit(config, "off", name, by, reason)
 
 
 @app.command("list")
 def list_switches(config: ConfigFile = DEFAULT_CONFIG) -> None:
-    """Show the switches that are on, until when, by whom and why."""
-    file = _file(config, _settings(config))
+    """Show the switches that are on, until when, by whom and why, and the workers of the fleet that differ."""
+    settings, now = _settings(config), time.time()
+    file = _file(config, settings)
+    said = ask(config, settings)
     with _telling(file):
-        switches = on_now(load_switches(file), time.time())
-    for name, switch in switches.items():
+        known = merged(load_switches(file), {} if said is None or isinstance(said, FleetAway) else said.switches)
+        switches = on_now(known, now)
+    for name, switch in sorted(switches.items()):
         say(*_shown(name, switch))
+    if isinstance(said, FleetAway):
+        say(f"sekisho switch: {_THIS_NODE.say(language())} ({said.why})", error=True)
+    elif said is not None:
+        for view in said.views:
+            say(*for_people(view, now), *_differences(view.switches, switches))
+
+
+def _differences(on_there: Iterable[str], on: Iterable[str]) -> tuple[str, ...]:
+    """Say of a worker which switches it has otherwise than they should be."""
+    there, wanted = set(on_there), set(on)
+    return (
+        *(f"{name} is off there" for name in sorted(wanted - there)),
+        *(f"{name} is on there" for name in sorted(there - wanted)),
+    ) or ("the same",)
+
+
+def _others(config: Path, settings: Settings) -> dict[str, Switch] | None:
+    """Return the entries of the other nodes; `None` if they are unknown, and an operator is told if nobody answered."""
+    said = ask(config, settings)
+    if isinstance(said, FleetAway):
+        say(f"sekisho switch: {_NODES_WAIT.say(language())} ({said.why})", error=True)
+        kept = fleet_file(settings, sign_outs_file(settings, state_directory(os.environ) or config.parent))
+        return load_switches(kept) if kept is not None and kept.exists() else None
+    return {} if said is None else said.switches
 
 
 def _audit(config: Path, turned: str, name: str, operator: str, reason: str) -> None:

@@ -10,16 +10,28 @@ from aiohttp import web
 
 from gateway.audit.entry import Action
 from gateway.console.aiohttp_visitor import Visitor, refusal
-from gateway.console.node import Node
+from gateway.console.node import Node, NodeFacts
 from gateway.console.routes import Place
 from gateway.console.switches import MESSAGES, length_of, switches_page
 from gateway.instant import Instant
-from gateway.policy.switches import LONGEST_MESSAGE, Switch, SwitchesError, on_now, turned_off, turned_on
+from gateway.policy.switches import LONGEST_MESSAGE, Switch, SwitchesError, merged, on_now, turned_off, turned_on
 from gateway.policy.system_switches import change_switches, load_switches
 
 
+def _known(facts: NodeFacts) -> dict[str, Switch]:
+    return merged(load_switches(facts.switches_file), _of_others(facts))
+
+
+def _of_others(facts: NodeFacts) -> dict[str, Switch]:
+    return {} if facts.fleet_file is None else load_switches(facts.fleet_file)
+
+
+def _change(facts: NodeFacts, change: Callable[[dict[str, Switch]], dict[str, Switch]]) -> None:
+    change_switches(facts.switches_file, change, _of_others(facts))
+
+
 class SwitchPages:
-    """Shows and turns the switches of this machine's file, which every worker of the node watches."""
+    """Shows and turns the switches of this node, which every worker watches and the other nodes follow."""
 
     def __init__(self, node: Node, clock: Callable[[], Instant]) -> None:
         self._node = node
@@ -29,7 +41,7 @@ class SwitchPages:
         """Show the switches."""
         facts = self._node.facts()
         try:
-            switches = await asyncio.to_thread(load_switches, facts.switches_file)
+            switches = await asyncio.to_thread(_known, facts)
         except SwitchesError:
             return visitor.page(switches_page(facts, None, self._clock()), Place.SWITCHES)
         return visitor.page(switches_page(facts, on_now(switches, self._clock()), self._clock()), Place.SWITCHES)
@@ -52,7 +64,11 @@ class SwitchPages:
         """Turn a switch off."""
         name, now = visitor.asked("name"), self._clock()
         return await self._turn(
-            visitor, Place.SWITCH_OFF, Action.SWITCH_OFF, name, lambda switches: turned_off(switches, name, now)
+            visitor,
+            Place.SWITCH_OFF,
+            Action.SWITCH_OFF,
+            name,
+            lambda switches: turned_off(switches, name, now, visitor.operator, visitor.reason),
         )
 
     async def _turn(
@@ -63,10 +79,10 @@ class SwitchPages:
         name: str,
         change: Callable[[dict[str, Switch]], dict[str, Switch]],
     ) -> web.Response:
-        file = self._node.facts().switches_file
+        facts = self._node.facts()
 
         async def work() -> int:
-            await asyncio.to_thread(change_switches, file, change)
+            await asyncio.to_thread(_change, facts, change)
             return 1
 
         try:

@@ -99,6 +99,8 @@ class NodeFacts:
     """The file of access lines; `None` where they go elsewhere."""
     trail: Path | None = None
     """The folder of the audit trail."""
+    fleet_file: Path | None = None
+    """The file of the switches that other nodes turned; `None` for a node that has no store in common with others."""
 
 
 class ListedSessions(Protocol):

@@ -15,6 +15,21 @@ POLICY: Final = Declared(
     labels=("app", "policy", "version"),
     over=Over.ONCE,
 )
+ADOPTED: Final = Declared(
+    name="sekisho_adopted_info",
+    kind=Kind.GAUGE,
+    meaning="The things that all nodes of a fleet have in common, by the first 12 digits of a digest; always 1, and two"
+    " digests while a change reaches the workers",
+    labels=("what", "digest"),
+    over=Over.ONCE,
+)
+SWITCHES_HEARD: Final = Declared(
+    name="sekisho_switches_heard_timestamp_seconds",
+    kind=Kind.GAUGE,
+    meaning="Unix time at which this node last exchanged its switches with the fleet; 0 if it never did",
+    unit="seconds",
+    over=Over.LARGEST,
+)
 EXPIRY: Final = Declared(
     name="sekisho_certificate_expiry_timestamp_seconds",
     kind=Kind.GAUGE,
@@ -38,4 +53,4 @@ MOST_CONNECTIONS: Final = Declared(
     meaning="Client connections that all workers together take (`traffic.connections` of each)",
 )
 
-DECLARED: Final = (POLICY, EXPIRY, KEY_CHANGED, MOST_CONNECTIONS)
+DECLARED: Final = (POLICY, ADOPTED, SWITCHES_HEARD, EXPIRY, KEY_CHANGED, MOST_CONNECTIONS)

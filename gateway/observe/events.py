@@ -153,6 +153,15 @@ class Event(StrEnum):
     """The switches' file changed; `names` are on now."""
     SWITCHES_REFUSED = "switches_refused"
     """The switches' file changed and cannot be read; the switches stay as they were."""
+    SWITCH_FOLLOWED = "switch_followed"
+    """A switch was turned on another node, and this worker follows; `operator` turned it, and `words` say why."""
+    SWITCHES_UNSHARED = "switches_unshared"
+    """An exchange of switches with the other nodes failed, as `error` says; the switches that are known stay.
+
+    `newer` and `broken` are about the record in Redis, `unreadable` is about this node's file. Each is logged once.
+    """
+    SWITCHES_UNHEARD = "switches_unheard"
+    """The node has never heard which switches are on in its fleet, and Redis does not answer: its Apps are closed."""
     FILES_UNREAD = "files_unread"
     """An error stopped the watch of policies and switches; they stay as they were, and the watch goes on."""
     SWITCH_TURNED = "switch_turned"
@@ -259,6 +268,9 @@ SHAPES: Final[Mapping[Event, str]] = {
     Event.FILE_ADOPTED: "operator reason words file entries",
     Event.SWITCHES_ADOPTED: "names",
     Event.SWITCHES_REFUSED: "file",
+    Event.SWITCH_FOLLOWED: "operator words name turned",
+    Event.SWITCHES_UNSHARED: "error",
+    Event.SWITCHES_UNHEARD: "",
     Event.FILES_UNREAD: "error where",
     Event.SWITCH_TURNED: "operator reason words name turned",
     Event.LIMIT_CANCELLED: "request_id app policy limit period outcome",

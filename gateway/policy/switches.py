@@ -3,6 +3,10 @@
 A file on this machine holds them, so that they work when Redis and the provider do not. Each
 ends by itself. This module knows the file's content; `system_switches` reads, writes and watches the file, and `sekisho
 switch on | off` turns a switch.
+
+The nodes of a fleet tell each other of switches (`session.redis_fleet`). Of two entries of one name the later holds, so
+that the order in which a node hears of them does not matter. An entry says that a switch is on, or that an operator
+turned it off. It is kept for as long as an earlier one could still say otherwise.
 """
 
 from __future__ import annotations
@@ -32,20 +36,32 @@ LONGEST = 90 * 86_400.0
 LONGEST_MESSAGE = 500
 """Characters of the words that people read while a switch is on."""
 
+LATER = 0.001
+"""Seconds by which an operator's action is later than the one that she saw, though her machine's clock is behind."""
+
+AHEAD = 3_600.0
+"""Seconds that the clock of another node may be ahead. An entry of a later moment is passed over."""
+
 MOST_LISTED = 12
 """Known switches that a refusal lists."""
 
 
 class Switch(msgspec.Struct, frozen=True):
-    """One switch that is on."""
+    """One switch that is on, or that an operator turned off: then its end stands before its beginning."""
 
     since: Instant
+    """The moment at which it was turned: of two entries the later one holds."""
     until: Instant
     by: str
     """The operator's name on this machine."""
     reason: str
     message: dict[str, str] = {}
     """The words that people read while it is on, by language."""
+
+    @property
+    def is_off(self) -> bool:
+        """Whether an operator turned it off."""
+        return self.until <= self.since
 
 
 class SwitchesError(ValueError):
@@ -112,7 +128,7 @@ def doubt_of(name: str, known: AbstractSet[str], *, all_read: bool) -> Doubt | N
 
 
 def turned_on(switches: Mapping[str, Switch], name: str, switch: Switch) -> dict[str, Switch]:
-    """Return the switches with one more on, or its time and reason changed; those that are over are forgotten.
+    """Return the switches with one more on, or its time and reason changed; entries that no longer matter are left out.
 
     Raises:
         SwitchesError: the name, the reason, the time or the message cannot be meant.
@@ -126,24 +142,63 @@ def turned_on(switches: Mapping[str, Switch], name: str, switch: Switch) -> dict
         raise SwitchesError(f"a switch stays on for {LONGEST / 86_400:g} days at most: --for 72h")
     if any(len(words) > LONGEST_MESSAGE for words in switch.message.values()):
         raise SwitchesError(f"people read {LONGEST_MESSAGE} characters at most: a shorter --message")
-    return {**on_now(switches, switch.since), name: switch}
+    rest = kept(switches, switch.since)
+    wait = _after(rest.get(name), switch.since) - switch.since
+    later = msgspec.structs.replace(switch, since=switch.since + wait, until=switch.until + wait)
+    return {**rest, name: later}
 
 
-def turned_off(switches: Mapping[str, Switch], name: str, now: Instant) -> dict[str, Switch]:
-    """Return the switches without one.
+def turned_off(switches: Mapping[str, Switch], name: str, now: Instant, by: str, reason: str) -> dict[str, Switch]:
+    """Return the switches with one turned off.
 
     Raises:
         SwitchesError: it is not on.
 
     """
-    rest = on_now(switches, now)
-    if name not in rest:
-        close = did_you_mean(name, rest)
+    on = on_now(switches, now)
+    if name not in on:
+        close = did_you_mean(name, on)
         raise SwitchesError(f"`{name}` is not on" + ("" if close is None else f"; {close.say(Language.EN)}"))
-    del rest[name]
-    return rest
+    return certainly_off(switches, name, now, by, reason)
+
+
+def certainly_off(switches: Mapping[str, Switch], name: str, now: Instant, by: str, reason: str) -> dict[str, Switch]:
+    """Return the switches with one turned off, also if nobody here knows that it is on."""
+    rest = kept(switches, now)
+    return {**rest, name: Switch(_after(rest.get(name), now), 0.0, by, reason)}
 
 
 def on_now(switches: Mapping[str, Switch], now: Instant) -> dict[str, Switch]:
-    """Return those whose time is not over."""
-    return {name: switch for name, switch in switches.items() if now < switch.until}
+    """Return those that are on and whose time is not over."""
+    return {name: switch for name, switch in switches.items() if now < switch.until and not switch.is_off}
+
+
+def merged(*several: Mapping[str, Switch]) -> dict[str, Switch]:
+    """Return the later entry of each name."""
+    found: dict[str, Switch] = {}
+    for switches in several:
+        for name, switch in switches.items():
+            found[name] = max(found.get(name, switch), switch, key=_rank)
+    return found
+
+
+def kept(switches: Mapping[str, Switch], now: Instant) -> dict[str, Switch]:
+    """Return the entries that still matter.
+
+    An entry matters while an earlier one of its name, which another node may still have, could be on. An entry of a
+    clock that runs far ahead would hold against everything that an operator does, so it is left out.
+    """
+    return {
+        name: switch
+        for name, switch in switches.items()
+        if switch.since <= now + AHEAD and now < max(switch.until, switch.since + LONGEST)
+    }
+
+
+def _after(before: Switch | None, now: Instant) -> Instant:
+    return now if before is None else max(now, before.since + LATER)
+
+
+def _rank(switch: Switch) -> tuple[Instant, bool, bytes]:
+    """Order the entries of one name; at one moment the one that is off holds, and after that every node agrees."""
+    return switch.since, switch.is_off, msgspec.json.encode(switch)

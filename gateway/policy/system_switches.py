@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gateway.bounded_files import read_file
-from gateway.policy.switches import LONGEST_FILE, Switch, SwitchesError, read_switches, write_switches
+from gateway.policy.switches import LONGEST_FILE, Switch, SwitchesError, merged, read_switches, write_switches
 from gateway.policy.system_whole_file import change_file
 
 
@@ -25,8 +25,12 @@ def load_switches(path: Path) -> dict[str, Switch]:
         raise SwitchesError(f"`{path}` cannot be read: {error.strerror}") from error
 
 
-def change_switches(path: Path, change: Callable[[dict[str, Switch]], dict[str, Switch]]) -> dict[str, Switch]:
+def change_switches(
+    path: Path, change: Callable[[dict[str, Switch]], dict[str, Switch]], beside: Mapping[str, Switch] | None = None
+) -> dict[str, Switch]:
     """Change the file under a lock, so that no change of two operators is lost; return the new content.
+
+    `beside` has the switches that the other nodes told of.
 
     Raises:
         SwitchesError: what it holds or what is wanted cannot be meant; then it stays as it is.
@@ -36,7 +40,7 @@ def change_switches(path: Path, change: Callable[[dict[str, Switch]], dict[str, 
     changed: dict[str, Switch] = {}
 
     def changing() -> bytes:
-        changed.update(change(load_switches(path)))
+        changed.update(change(merged(load_switches(path), beside or {})))
         return write_switches(changed)
 
     change_file(path, changing)

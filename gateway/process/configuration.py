@@ -232,9 +232,7 @@ class Configuration:
     @property
     def sign_outs_file(self) -> Path | None:
         """The file of sign-outs that wait for the store; `None` for a store in this process, which is never away."""
-        if self.settings.sessions.store == "memory":
-            return None
-        return self.settings.sessions.sign_outs or (self.state or self.path.parent) / "sign-outs"
+        return sign_outs_file(self.settings, self.state or self.path.parent)
 
     @property
     def mark_file(self) -> Path | None:
@@ -242,6 +240,11 @@ class Configuration:
         beside = self.sign_outs_file
         store = sha256(self.settings.sessions.store.encode()).hexdigest()[:12]
         return None if beside is None else beside.with_name(f"session-mark-{store}")
+
+    @property
+    def fleet_file(self) -> Path | None:
+        """The file in which the node keeps the fleet's switches; `None` if it has no store in common with others."""
+        return fleet_file(self.settings, self.sign_outs_file)
 
     @property
     def access_log(self) -> str | None:
@@ -489,7 +492,7 @@ def read_configuration(
         account_secrets=account_secrets,
         account_redis=account_redis,
         logos=logos,
-        state=_state_directory(environment or {}),
+        state=state_directory(environment or {}),
         places=reading.places,
         known=reader.known,
         remarks=tuple(reader.remarks),
@@ -512,6 +515,14 @@ def read_audit_keys(
 ) -> KeySet | None:
     """Return the keys of the audit trail alone, for a command that reads no other secret; `None` if there is none."""
     return _Reader(settings, reading, environment or {}).audit_keys({}, None)
+
+
+def read_session_store(
+    settings: Settings, reading: Reading, environment: Mapping[str, str]
+) -> tuple[Secrets | None, RedisOptions]:
+    """Return how the store of sessions is reached beyond its URL, for a command that reads no other secret."""
+    reader = _Reader(settings, reading, environment)
+    return reader.secrets(), reader.redis()
 
 
 def read_signing_authorities(settings: Settings, reading: Reading) -> tuple[x509.Certificate, ...]:
@@ -537,6 +548,17 @@ def client_of(settings: Settings, app: AppSettings) -> str:
     return (app.client or settings.provider).client_id
 
 
+def fleet_file(settings: Settings, sign_outs: Path | None) -> Path | None:
+    """Return the file of the fleet's switches, beside the sign-outs that wait: one for each store."""
+    store = sha256(settings.sessions.store.encode()).hexdigest()[:12]
+    return None if sign_outs is None else sign_outs.with_name(f"fleet-switches-{store}")
+
+
+def sign_outs_file(settings: Settings, folder: Path) -> Path | None:
+    """Return the file of waiting sign-outs; `folder` has the data that outlive the process."""
+    return None if settings.sessions.store == "memory" else settings.sessions.sign_outs or folder / "sign-outs"
+
+
 def settings_digest(path: Path) -> str:
     """Return the name of what a settings file holds now; nothing if it cannot be read."""
     try:
@@ -545,7 +567,7 @@ def settings_digest(path: Path) -> str:
         return ""
 
 
-def _state_directory(environment: Mapping[str, str]) -> Path | None:
+def state_directory(environment: Mapping[str, str]) -> Path | None:
     """Return the first folder that `StateDirectory=` made (systemd.exec(5)), where there is one."""
     first = environment.get("STATE_DIRECTORY", "").partition(":")[0]
     return Path(first) if first.startswith("/") else None

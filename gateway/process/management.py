@@ -262,6 +262,7 @@ def facts_of(configuration: Configuration, started_at: Instant, workers: int) ->
         tuple(sorted(named_by(policies.values()) | {app.closing_switch for app in configuration.settings.apps})),
         None if configuration.access_log in (None, "stderr") else Path(str(configuration.access_log)),
         configuration.settings.audit.directory,
+        configuration.fleet_file,
     )
 
 

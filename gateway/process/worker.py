@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ from gateway.login.memory_pending import MemoryPendingStore
 from gateway.login.pending import PendingStore
 from gateway.login.redis_pending import RedisPendingStore
 from gateway.login.rehearsal import rehearse
-from gateway.observe.adopted_metrics import EXPIRY, KEY_CHANGED, MOST_CONNECTIONS, POLICY
+from gateway.observe.adopted_metrics import ADOPTED, EXPIRY, KEY_CHANGED, MOST_CONNECTIONS, POLICY, SWITCHES_HEARD
 from gateway.observe.audit import AuditEntry
 from gateway.observe.events import Event
 from gateway.observe.gateway_metrics import FILES_HELD, SPANS
@@ -60,10 +61,11 @@ from gateway.pipeline.recording import Recording
 from gateway.pipeline.to_https import to_https
 from gateway.policy.losses import AsRead, Loss, as_read, entries_of, losses
 from gateway.policy.policy import Policy
-from gateway.policy.switches import SwitchesError, on_now
+from gateway.policy.switches import Switch, SwitchesError, merged, on_now
 from gateway.policy.system_adoptions import held
 from gateway.policy.system_switches import load_switches
 from gateway.portal.readiness import Readiness
+from gateway.process.adopted import adopted_digests
 from gateway.process.audit_trail import OpenTrail, open_trail
 from gateway.process.configuration import Configuration
 from gateway.process.dates import LISTENER, expiries, invalid, keys_changed
@@ -75,11 +77,14 @@ from gateway.process.sign_in_counts import SignInCounts
 from gateway.process.slices import Steps, in_slices, letting_go, sparing_the_collector
 from gateway.redis_client import POOL, close_redis, connections_of, end_tasks, make_redis, parse_redis_url
 from gateway.session.asyncio_owed import OwedToStore
+from gateway.session.fleet import UNHEARD, UNHEARD_FOR, WorkerView
 from gateway.session.prometheus_sessions import WENT_BACK, show_sessions
+from gateway.session.redis_fleet import Member, RedisFleet
 from gateway.session.redis_mark import RedisMark
 from gateway.session.redis_sessions import Sessions, open_sessions
 from gateway.session.redis_store import RedisStore
 from gateway.session.seal import Secrets
+from gateway.session.system_fleet import FleetFile
 from gateway.session.system_mark import MarkFile
 from gateway.session.system_owed import OwedFile
 from gateway.session.ticket import TICKET_BYTES
@@ -143,7 +148,8 @@ def _reading(policies: Iterable[Policy]) -> Steps[dict[str, AsRead]]:
 
 def watched(configuration: Configuration) -> tuple[Path, ...]:
     """Return the files that are followed without a signal."""
-    return (*configuration.policy_files, configuration.switches_file, configuration.adoptions_file)
+    files = (*configuration.policy_files, configuration.switches_file, configuration.adoptions_file)
+    return files if configuration.fleet_file is None else (*files, configuration.fleet_file)
 
 
 def style_of(settings: Settings, worker: int) -> LineStyle:
@@ -187,6 +193,9 @@ class Worker:
         self._watch = FileWatch(watched(configuration)) if watch is None else watch
         self._retired: set[asyncio.Task[None]] = set()
         self._switches_unread = False
+        self._own_switches: dict[str, Switch] = {}
+        self._fleet: RedisFleet | None = None
+        self._digests: tuple[Configuration, dict[str, str]] | None = None
         self._standing: dict[str, AsRead] = {}
         """The files of policies by which requests are judged."""
         self.held: tuple[Loss, ...] = ()
@@ -227,6 +236,7 @@ class Worker:
         self.metrics.add(lambda: process_families(str(self._number), usage()))
         self.metrics.add(lambda: lag_families(str(self._number), self._lag, time.monotonic()))
         self.metrics.show(POLICY, lambda: self._current().policies)
+        self.metrics.show(ADOPTED, lambda: dict.fromkeys(self._adopted().items(), 1.0))
         self.metrics.show(EXPIRY, lambda: self._expiries)
         self.metrics.show(KEY_CHANGED, lambda: self._keys_changed)
         self.metrics.show(MOST_CONNECTIONS, lambda: {(): self.settings.traffic.connections})
@@ -278,6 +288,7 @@ class Worker:
             signatures=signatures,
             evidence=self._evidence(),
         )
+        await self._join_the_fleet(sessions)
         await self._read_switches(self._configuration)
         self._generation = Generation(self._configuration, self._shared)
         self.take(as_read(self._configuration.policies.values()))
@@ -392,6 +403,56 @@ class Worker:
         self._closing.push_async_callback(end_tasks, [watching])
         self.metrics.show(WENT_BACK, lambda: {(): mark.times})
 
+    async def _join_the_fleet(self, sessions: Sessions) -> None:
+        """Ask the other nodes for their switches, before the first request is judged."""
+        file = self._configuration.fleet_file
+        if file is None or not isinstance(sessions.store, RedisStore):
+            return
+        settings = self._configuration.settings
+        node = settings.node or socket.gethostname()
+        # Two gateways of one machine, and one that starts again, are told apart by their files.
+        name = sha256(f"{node}\n{file}\n{self._configuration.path}\n{self._number}".encode()).hexdigest()[:32]
+        fleet = self._fleet = RedisFleet(
+            sessions.store,
+            sessions.secrets,
+            FleetFile(file),
+            Member(name, self._read_own_switches, self._follow_the_fleet, partial(self._view, node)),
+            clock=self._clock,
+            monotonic=time.monotonic,
+            random=os.urandom,
+        )
+        await fleet.look()
+        if not fleet.knows:
+            _log.error(Event.SWITCHES_UNHEARD)
+        self.metrics.show(SWITCHES_HEARD, lambda: {(): fleet.heard_at})
+
+    def _view(self, node: str, heard_at: Instant) -> WorkerView:
+        on = on_now(self._shared.switches, self._clock())
+        return WorkerView(
+            node, self._number, self._clock(), __version__, heard_at, tuple(sorted(on)), dict(self._adopted())
+        )
+
+    def _adopted(self) -> dict[str, str]:
+        """Return the digests of what requests are judged by."""
+        configuration = self._current().configuration
+        if self._digests is None or self._digests[0] is not configuration:
+            self._digests = (configuration, adopted_digests(configuration))
+        return self._digests[1]
+
+    async def _follow_the_fleet(self) -> None:
+        """Judge by the fleet's switches, if they are others than those in force."""
+        async with self._changing:
+            configuration = self._current().configuration
+            wanted = self._wanted_switches(configuration)
+            if wanted != self._shared.switches:
+                self._take_switches(wanted)
+                await self._adopt(configuration)
+
+    def _read_own_switches(self) -> dict[str, Switch]:
+        configuration = self._configuration if self._generation is None else self._generation.configuration
+        self._own_switches = load_switches(configuration.switches_file)
+        return self._own_switches
+
     def _owed(self, sessions: Sessions) -> OwedToStore | None:
         file = self._configuration.sign_outs_file
         if file is None:
@@ -446,7 +507,10 @@ class Worker:
         await self._listener.serve(listening_sockets.main, tls=None if self._tls is None else self._tls.context)
         if listening_sockets.redirect is not None:
             await self._redirect.serve(listening_sockets.redirect)
-        for duty in (self._look_out(), self._follow_policies(), self._feel_the_loop()):
+        duties = [self._look_out(), self._follow_policies(), self._feel_the_loop()]
+        if self._fleet is not None:
+            duties.append(self._fleet.run())
+        for duty in duties:
             self._closing.callback(asyncio.create_task(duty).cancel)
         self.record(Action.STARTED, names=self._current().configuration.key_names)
 
@@ -490,7 +554,7 @@ class Worker:
         configuration = self._current().configuration
         watch.follow(watched(configuration))
         changed = await asyncio.to_thread(watch.changed)
-        turned = configuration.switches_file in changed
+        turned = not changed.isdisjoint({configuration.switches_file, configuration.fleet_file})
         # One that could not be read may be readable in a moment, without having changed.
         if (turned or self._switches_unread) and await self._read_switches(configuration, again=not turned):
             await self._adopt(configuration)
@@ -529,8 +593,32 @@ class Worker:
             self.record(Action.SWITCHES_READ, Outcome.REFUSED, about=str(configuration.switches_file))
             return False
         self._switches_unread = False
-        # The worker keeps the whole file, also switches whose time is over. Each request compares the times, and a
+        self._own_switches = switches
+        if self._fleet is not None:
+            await self._fleet.read_file()
+        self._take_switches(self._wanted_switches(configuration))
+        return True
+
+    def _wanted_switches(self, configuration: Configuration) -> dict[str, Switch]:
+        """Return the switches by which requests must be judged."""
+        if self._fleet is None:
+            return self._own_switches
+        wanted = merged(self._own_switches, self._fleet.switches)
+        if self._fleet.knows:
+            return wanted
+        # A node that cannot know whether an App is closed must not open it, unless its own operator has.
+        now = self._clock()
+        said = on_now(wanted, now).keys() | {name for name, switch in wanted.items() if switch.is_off}
+        for name in {app.closing_switch for app in configuration.settings.apps} - said:
+            before = self._shared.switches.get(name)
+            lasts = before is not None and not before.by and before.until > now + UNHEARD_FOR / 2
+            wanted[name] = before if before is not None and lasts else Switch(now, now + UNHEARD_FOR, "", UNHEARD)
+        return wanted
+
+    def _take_switches(self, switches: Mapping[str, Switch]) -> None:
+        # The worker keeps every entry, also of switches whose time is over. Each request compares the times, and a
         # clock that is ahead may be set right later without another read of the file.
+        before = dict(self._shared.switches)
         self._shared.switches.clear()
         self._shared.switches.update(switches)
         on = on_now(switches, self._shared.clock())
@@ -538,7 +626,22 @@ class Worker:
         self.metrics.gateway.reload("switches", "adopted")
         _log.info(Event.SWITCHES_ADOPTED, names=sorted(on))
         self.record(Action.SWITCHES_READ, names=on)
-        return True
+        if self._generation is None:
+            return
+        for name, switch in switches.items():
+            if before.get(name) != switch != self._own_switches.get(name) and switch.by:
+                turned = "off" if switch.is_off else "on"
+                _log.info(Event.SWITCH_FOLLOWED, name=name, turned=turned, operator=switch.by, words=switch.reason)
+                self.audit.trail.record(
+                    Entry(
+                        Action.SWITCH_FOLLOWED,
+                        self._clock(),
+                        operator=switch.by,
+                        object=name,
+                        reason=switch.reason,
+                        verdict=turned,
+                    )
+                )
 
     async def take_policies(self, fresh: Configuration | tuple[str, ...]) -> bool:
         """Judge by the policies that were read, if they have no mistake and have not lost much; say whether."""

@@ -12,6 +12,9 @@
     {prefix}r:u:…, r:p:…  when those were revoked, for sign-ins under way
     {prefix}m:<name>      a number that a node counts up, to notice that Redis went back to an older state (`mark`)
     {prefix}t:ended       when a client, or everybody, was revoked
+    {prefix}f:s:<secret>  the switches of the fleet, sealed (`fleet`)
+    {prefix}f:n:<worker>  what a worker of the fleet says of itself, sealed
+    {prefix}f:nodes       the names of these workers, by the time of their last word
 
 Only `t:` is watched by the workers' caches (`redis_cache`): restarting an idle clock must not invalidate anything, so
 the clock has a key of its own. The braces are for Cluster: all keys of one command or transaction are in one slot.
@@ -69,6 +72,15 @@ from gateway.session.ticket import Ticket, ticket_name
 from gateway.settings.settings import SessionSettings
 
 DEFAULT_PREFIX = "sekisho:"
+SWITCHES_KEPT_FOR = 100 * 86_400.0
+"""Seconds that Redis keeps the fleet's switches after their last change: longer than any switch may stay on."""
+
+NODE_KEPT_FOR = 86_400.0
+"""Seconds that Redis keeps the last word of a worker."""
+
+MOST_NODES = 1_000
+"""Workers of which a listing tells."""
+
 PAGE = 500
 """Keys asked for at once when all of them are walked through."""
 
@@ -448,6 +460,38 @@ class RedisStore:
     async def write_mark(self, name: str, number: int, seconds: float) -> None:
         """Set the number of a node's mark, for that time."""
         await self._ask(("SET", f"{self.prefix}m:{name}", str(number), "PX", _milliseconds(seconds)))
+
+    async def read_switches(self, secret_ids: Sequence[str]) -> list[bytes | None]:
+        """Return the fleet's switches as they were sealed with each of these secrets."""
+        found = await self._ask(*(("GET", self._switches_key(each)) for each in secret_ids))
+        return [None if each is None else _bytes(each) for each in found]
+
+    async def write_switches(self, secret_id: str, sealed: bytes) -> None:
+        """Write the fleet's switches as they are sealed with this secret."""
+        await self._ask(("SET", self._switches_key(secret_id), sealed, "PX", _milliseconds(SWITCHES_KEPT_FOR)))
+
+    async def say_of_worker(self, name: str, sealed: bytes) -> None:
+        """Write what a worker says of itself, and forget the workers that have long been silent."""
+        now, index = self._clock(), f"{self.prefix}f:nodes"
+        await self._ask(
+            ("SET", self._node_key(name), sealed, "PX", _milliseconds(NODE_KEPT_FOR)),
+            ("ZADD", index, now, name),
+            ("ZREMRANGEBYSCORE", index, "-inf", now - NODE_KEPT_FOR),
+        )
+
+    async def said_of_workers(self) -> list[bytes]:
+        """Return what the workers of the fleet said last."""
+        (names,) = await self._ask(("ZRANGE", f"{self.prefix}f:nodes", 0, MOST_NODES - 1))
+        if not names:
+            return []
+        found = await self._ask(*(("GET", self._node_key(_text(name))) for name in names))
+        return [_bytes(each) for each in found if each is not None]
+
+    def _switches_key(self, secret_id: str) -> str:
+        return f"{self.prefix}f:s:{secret_id}"
+
+    def _node_key(self, name: str) -> str:
+        return f"{self.prefix}f:n:{name}"
 
     async def probe(self, key: str, seconds: float) -> None:
         """Write a key that lasts for that time, also with an open circuit: a heartbeat, or a sign of life."""

@@ -264,6 +264,18 @@ NOTES: tuple[Note, ...] = (
     ),
     Note(
         "0.2.0",
+        Part.SESSIONS,
+        Phrase(
+            "a switch holds on every node that shares a store of sessions; 0.1.0 has switches of its own on each node",
+            "スイッチは、セッションストアを共有するすべてのノードに伝わります。0.1.0 ではノードごとです",
+        ),
+        Phrase(
+            "start Redis before the first start: a node that has never heard of its fleet closes its Apps until it has",
+            "最初の起動の前に Redis を起動してください。一度も知らせを受けていないノードは、受けるまで App を閉じます",
+        ),
+    ),
+    Note(
+        "0.2.0",
         Part.WATCHING,
         Phrase(
             "`/readyz` says whether somebody could sign in; balancers ask `/.sekisho/health` on the public port",

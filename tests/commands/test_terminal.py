@@ -183,6 +183,7 @@ async def _fill(folder: Path, url: str, now: float) -> str:
 COMMANDS: dict[str, list[list[str]]] = {
     "init": [["{folder}", "--yes"], ["{folder}/new", "--city", BAD, "--service", BAD, "--yes"]],
     "check": [["-c", "{config}"], ["-c", "{broken}"]],
+    "fleet": [["-c", "{config}"], ["-c", "{broken}"]],
     "doctor": [["-c", "{config}"], ["-c", "{config}", "--json"], ["-c", "{broken}"]],
     "support": [
         ["K7QM-2XHD", "{folder}/access.log", "{folder}/no.log"],

@@ -191,7 +191,8 @@ async def test_a_switch_is_turned_on_and_off(open_house: House) -> None:
     assert (switch.since, switch.until, switch.by, switch.reason) == (NOON, NOON + 1_800, "ito", "storm")
     assert "storm" in page
     assert "closes the App booking" in page
-    assert load_switches(file) == {}
+    turned_off = load_switches(file)["maintenance-booking"]
+    assert (turned_off.is_off, turned_off.by, turned_off.reason) == (True, "ito", "over")
     assert [(each.action, each.outcome) for each in open_house.trail.entries] == [
         (Action.SWITCH_ON, Outcome.DONE),
         (Action.SWITCH_OFF, Outcome.DONE),

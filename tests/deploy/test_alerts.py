@@ -127,6 +127,16 @@ HEALTHY: Mapping[str, str] = {
     of_node("sekisho_configuration_current"): steady(1),
     of_node("sekisho_configuration_info", labels='digest="0123456789ab", '): steady(1),
     of_node("sekisho_configuration_info", OTHER, 'digest="0123456789ab", '): steady(1),
+    **{
+        of_node("sekisho_adopted_info", node, f'what="{what}", digest="0123456789ab", '): steady(1)
+        for node in (NODE, OTHER)
+        for what in ("settings", "policies", "lists", "keys", "messages")
+    },
+    of_node("sekisho_build_info", labels='version="0.2.0", '): steady(1),
+    of_node("sekisho_build_info", OTHER, 'version="0.2.0", '): steady(1),
+    of_node("sekisho_switch_on", labels='switch="maintenance-tax", '): steady(1),
+    of_node("sekisho_switch_on", OTHER, 'switch="maintenance-tax", '): steady(1),
+    of_node("sekisho_switches_heard_timestamp_seconds"): growing(60),
     certificate(): steady(90 * 86_400),
     of_node("sekisho_key_changed_timestamp_seconds", labels='use="client", name="RP00000001", '): steady(0),
     of_node("sekisho_management_refused_total", labels='reason="no_known_token", '): growing(1),
@@ -289,9 +299,21 @@ SCENARIOS: Mapping[str, Scenario] = {
     ),
     "the nodes differ": rings("NodesDiffer")(
         {
-            of_node("sekisho_configuration_info", OTHER, 'digest="0123456789ab", '): "1x{minutes-60}",
-            of_node("sekisho_configuration_info", OTHER, 'digest="ba9876543210", '): "_x{minutes-60} 1x60",
+            of_node("sekisho_adopted_info", OTHER, 'what="lists", digest="0123456789ab", '): "1x{minutes-60}",
+            of_node("sekisho_adopted_info", OTHER, 'what="lists", digest="ba9876543210", '): "_x{minutes-60} 1x60",
         }
+    ),
+    "the nodes have two versions": rings("NodesDiffer")(
+        {
+            of_node("sekisho_build_info", OTHER, 'version="0.2.0", '): "1x{minutes-60}",
+            of_node("sekisho_build_info", OTHER, 'version="0.3.0", '): "_x{minutes-60} 1x60",
+        }
+    ),
+    "a switch is on on one node alone": rings("SwitchesDiffer")(
+        {of_node("sekisho_switch_on", OTHER, 'switch="maintenance-tax", '): "1x{minutes-60} _x60"}
+    ),
+    "a node does not hear of switches": rings("SwitchesUnshared")(
+        {of_node("sekisho_switches_heard_timestamp_seconds"): "0+60x{minutes-60} _x1 0x59"}
     ),
     "a certificate ends in a week": rings("CertificateEnds")({certificate(): steady(7 * 86_400)}),
     "a certificate ends tomorrow": rings("CertificateEndsNow")({certificate(): steady(86_400)}),

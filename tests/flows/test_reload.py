@@ -1,5 +1,6 @@
 """The changes that a running gateway follows: settings by a signal, policies and switches by watching their files."""
 
+import asyncio
 import os
 import signal
 import time
@@ -83,7 +84,7 @@ async def test_switches_that_cannot_be_read_for_a_moment_are_read_though_nothing
     """A file system that is away for a moment, as the gateway starts: the switch is on once it is back."""
     files = GatewayProcess(tmp_path, 1, redis_url, policy=SWITCHED)
     turn_on = ["switch", "on", "stop", "--for", "1h", "--reason", "r", "-c", str(files.settings)]
-    assert CliRunner().invoke(app, turn_on).exit_code == 0
+    assert (await asyncio.to_thread(CliRunner().invoke, app, turn_on)).exit_code == 0
     configuration = read_configuration(files.settings, Mistakes(), os.environ)
     assert configuration is not None
 

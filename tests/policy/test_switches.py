@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.policy.reading.parse import parse_policy
 from gateway.policy.switches import (
+    AHEAD,
+    LATER,
     LONGEST,
     LONGEST_FILE,
     LONGEST_MESSAGE,
     MOST_LISTED,
     Switch,
     SwitchesError,
+    certainly_off,
     doubt_of,
+    kept,
+    merged,
     named_by,
     on_now,
     read_switches,
@@ -56,12 +64,14 @@ def test_a_file_that_was_written_by_hand_is_refused(text: bytes) -> None:
         read_switches(text)
 
 
-def test_turning_on_forgets_the_switches_that_are_over() -> None:
-    """The file does not grow by what has ended, and a switch that is on gets its new time."""
-    old = Switch(NOW - 7200, NOW - 3600, "sato", "over")
+def test_turning_on_forgets_what_no_longer_matters() -> None:
+    """The file does not grow by what has ended; a switch that is on gets its new time, and is later than it was."""
+    old = Switch(NOW - LONGEST - 3600, NOW - LONGEST, "sato", "over")
     longer = Switch(NOW, NOW + LONGEST, "tanaka", "台風")
 
-    assert turned_on({"old": old, "flood": FLOOD}, "flood", longer) == {"flood": longer}
+    turned = turned_on({"old": old, "flood": FLOOD}, "flood", longer)
+
+    assert turned == {"flood": msgspec.structs.replace(longer, since=NOW + LATER, until=NOW + LATER + LONGEST)}
 
 
 @pytest.mark.parametrize(
@@ -84,14 +94,77 @@ def test_a_switch_that_cannot_be_meant_is_refused(name: str, switch: Switch, sai
 
 
 def test_turning_off_takes_one_switch() -> None:
-    """The others stay as they are; one that is not on, or has ended, cannot be turned off."""
+    """The others stay as they are; one that is not on, has ended or is off already cannot be turned off."""
     other = Switch(NOW, NOW + 10, "sato", "other")
+    off = Switch(NOW + 5, 0.0, "tanaka", "over")
 
-    assert turned_off({"flood": FLOOD, "other": other}, "flood", NOW + 5) == {"other": other}
-    with pytest.raises(SwitchesError, match="`nothing` is not on"):
-        turned_off({"flood": FLOOD}, "nothing", NOW)
+    turned = turned_off({"flood": FLOOD, "other": other}, "flood", NOW + 5, "tanaka", "over")
+
+    assert turned == {"flood": off, "other": other}
+    assert on_now(turned, NOW + 5) == {"other": other}
+    for switches, name, now in (({"flood": FLOOD}, "nothing", NOW), ({"flood": FLOOD}, "flood", NOW + 3600)):
+        with pytest.raises(SwitchesError, match=f"`{name}` is not on"):
+            turned_off(switches, name, now, "tanaka", "over")
     with pytest.raises(SwitchesError, match="`flood` is not on"):
-        turned_off({"flood": FLOOD}, "flood", NOW + 3600)
+        turned_off(turned, "flood", NOW + 6, "tanaka", "over")
+
+
+def test_an_operator_outvotes_what_she_saw() -> None:
+    """Her machine's clock may be behind that of the node that turned the switch: her action is the later one."""
+    ahead = Switch(NOW + 60, NOW + 3600, "sato", "a clock ahead")
+
+    off = turned_off({"flood": ahead}, "flood", NOW, "tanaka", "over")["flood"]
+    on = turned_on({"flood": off}, "flood", FLOOD)["flood"]
+
+    assert merged({"flood": ahead}, {"flood": off}) == {"flood": off}
+    assert off.is_off
+    assert merged({"flood": on}, {"flood": ahead}, {"flood": off}) == {"flood": on}
+    assert not on.is_off
+    assert on.until - on.since == FLOOD.until - FLOOD.since
+
+
+ENTRIES = st.dictionaries(
+    st.sampled_from(("a", "b", "水害")),
+    st.builds(
+        Switch,
+        since=st.sampled_from((NOW, NOW + 1, NOW + 2)),
+        until=st.sampled_from((0.0, NOW + 5, NOW + 10)),
+        by=st.sampled_from(("sato", "tanaka")),
+        reason=st.just("r"),
+    ),
+)
+
+
+@given(ENTRIES, ENTRIES, ENTRIES)
+def test_every_node_agrees_in_whatever_order_it_hears(
+    one: dict[str, Switch], other: dict[str, Switch], third: dict[str, Switch]
+) -> None:
+    """An entry that comes twice, late or from an older Redis changes nothing."""
+    all_of_them = merged(one, other, third)
+
+    assert merged(third, merged(other, one)) == merged(merged(one, third), other) == all_of_them
+    assert merged(all_of_them, one) == merged(one, all_of_them) == all_of_them
+
+
+def test_an_entry_is_kept_while_an_earlier_one_could_be_on() -> None:
+    """A node that was away for weeks must not turn a switch on again that was turned off."""
+    off = Switch(NOW, 0.0, "tanaka", "over")
+
+    assert kept({"flood": off}, NOW + LONGEST - 1) == {"flood": off}
+    assert kept({"flood": off}, NOW + LONGEST) == {}
+
+
+def test_an_entry_of_a_clock_far_ahead_is_passed_over() -> None:
+    """Otherwise it would hold against every operator until its time comes."""
+    ahead = Switch(NOW + AHEAD + 1, NOW + AHEAD + 2, "sato", "x")
+
+    assert kept({"flood": ahead}, NOW) == {}
+    assert kept({"flood": ahead}, NOW + 1) == {"flood": ahead}
+
+
+def test_an_operator_can_turn_off_what_her_node_does_not_know() -> None:
+    """Another node may have turned it on while this one could not be told."""
+    assert certainly_off({}, "flood", NOW, "tanaka", "over") == {"flood": Switch(NOW, 0.0, "tanaka", "over")}
 
 
 def test_a_switch_ends_at_its_time() -> None:
@@ -159,4 +232,4 @@ def test_the_switches_of_policies_are_those_that_conditions_look_at() -> None:
 def test_turning_off_names_the_switch_that_may_have_been_meant() -> None:
     """Of those that are on."""
     with pytest.raises(SwitchesError, match="`flod` is not on; did you mean `flood`"):
-        turned_off({"flood": FLOOD}, "flod", NOW)
+        turned_off({"flood": FLOOD}, "flod", NOW, "tanaka", "over")
