@@ -36,7 +36,9 @@ NARROW = 188
 ALL_IN_ORDER = """() => {
     const seen = [];
     const stops = 'a[href], button, input:not([type=hidden]), select, textarea, summary';
-    for (const each of document.querySelectorAll(stops)) if (each.checkVisibility()) seen.push(each.outerHTML);
+    for (const each of document.querySelectorAll(stops)) if (each.checkVisibility()) {
+        seen.push([each.outerHTML, each.type === 'radio' ? each.name : '']);
+    }
     return seen;
 }"""
 FOCUSED = """() => {
@@ -135,16 +137,18 @@ def test_no_state_overflows_and_every_action_can_be_hit(chromium: Browser, langu
 def test_the_keyboard_goes_through_every_state_in_order(shown: Shown, colours: Any) -> None:
     """Each link and button is one stop, in the order in which it is read, and each stop can be seen.
 
-    That holds in the colours that a person has forced upon all pages, too.
+    A group of choices is one stop, in which the arrows lead from one to the next. All of that holds in the colours
+    that a person has forced upon all pages, too.
     """
     shown.page.emulate_media(forced_colors=colours)
     wrong: list[tuple[object, ...]] = []
     for state in STATES:
         shown.show(state.html(Language.JA))
-        wanted = shown.page.evaluate(ALL_IN_ORDER)
-        stops = []
-        for _ in wanted:
-            shown.page.keyboard.press("Tab")
+        found = shown.page.evaluate(ALL_IN_ORDER)
+        wanted, stops, within = [html for html, _ in found], [], ""
+        for _, group in found:
+            shown.page.keyboard.press("ArrowDown" if group and group == within else "Tab")
+            within = group
             focused, style, width = shown.page.evaluate(FOCUSED)
             stops.append(focused)
             if style not in ("solid", "auto") or width < 2:
