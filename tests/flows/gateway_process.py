@@ -85,14 +85,17 @@ def application() -> Iterator[int]:
 def _children(parent: int, name: str) -> list[int]:
     """Return the process ids of the living children of a process that have a name."""
     found = []
-    for child in Path("/proc").glob("[0-9]*/stat"):
+    # By name: a pattern has the library look at each, also at one that has ended since the folder was read.
+    for child in Path("/proc").iterdir():
+        if not child.name.isdigit():
+            continue
         try:
-            named, _, rest = child.read_text().partition("(")[2].rpartition(")")
+            named, _, rest = (child / "stat").read_text().partition("(")[2].rpartition(")")
         except (FileNotFoundError, ProcessLookupError):
             continue
         state, its_parent = rest.split()[:2]
         if (named, its_parent) == (name, str(parent)) and state != "Z":
-            found.append(int(child.parent.name))
+            found.append(int(child.name))
     return found
 
 
