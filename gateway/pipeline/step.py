@@ -375,7 +375,7 @@ def _made(
                 cache.keep_permit(ready, table.token)
             if found is not None and permit.limit is None:
                 # A permit with a limit tells nothing before an entry is taken.
-                found.ledger.tell(route.app.name, tuple(name for name, _ in permit.disclosed), now)
+                found.ledger.tell(route.app.name, tuple([name for name, _ in permit.disclosed]), now)
             return ready, None if encoded.losses == NO_LOSSES else encoded.losses
         case Challenge() as verdict:
             # The rule needs a known person, and the session cannot be read: this is neither a logout nor a pass.

@@ -20,7 +20,7 @@ MOST = 256
 """Entries of each kind that one cache keeps. A cache that is full starts anew."""
 
 
-class ReadyPermit(msgspec.Struct, frozen=True):
+class ReadyPermit(msgspec.Struct, frozen=True, gc=False):
     """A permit and its rendered headers, good for one rule of one table from `valid_from` until `valid_until`."""
 
     rule: object
@@ -50,19 +50,20 @@ class SignedLine(NamedTuple):
     renew_at: Instant
 
 
-class PermitCache:
+class PermitCache(msgspec.Struct, eq=False, gc=False):
     """The permits and assertions of one session, or of one route's requests without a session."""
 
-    __slots__ = ("_table", "assertions", "permits")
+    permits: dict[object, ReadyPermit] = {}
+    """By the rule's token, not by its name: a reload may have put another rule under that name."""
+    assertions: dict[tuple[str, RuleId], SignedLine] = {}
+    """By App and rule. Apps of one origin share a person's session and may share a policy, and an assertion names
+    one App as its audience."""
+    _table: object = None
+    """The token of the table that its permits were made by."""
 
-    def __init__(self) -> None:
-        self._table: object = None
-        """The token of the table that its permits were made by."""
-        self.permits: dict[object, ReadyPermit] = {}
-        """By the rule's token, not by its name: a reload may have put another rule under that name."""
-        self.assertions: dict[tuple[str, RuleId], SignedLine] = {}
-        """By App and rule. Apps of one origin share a person's session and may share a policy, and an assertion names
-        one App as its audience."""
+    def __repr__(self) -> str:
+        """Say nothing of the person's facts."""
+        return "PermitCache()"
 
     def keep_permit(self, ready: ReadyPermit, table: object) -> None:
         """Keep a permit for its rule; those of an earlier table go, as no rule will ask for them again."""

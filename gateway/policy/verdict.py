@@ -59,7 +59,7 @@ class RuleId:
         return f"{self.policy}/{self.rule}"
 
 
-class Permit(msgspec.Struct, frozen=True):
+class Permit(msgspec.Struct, frozen=True, gc=False):
     """The request may go on. Only `decide` makes one, and nothing is forwarded without one."""
 
     rule: RuleId

@@ -15,7 +15,8 @@ moves no trust; only the absolute end of a session is wall time.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.instant import Instant
 from gateway.session.ledger import Disclosure
@@ -42,22 +43,22 @@ _RETRY = 1.0
 _GONE = Gone()
 
 
-class _Entry:
+class _Entry(msgspec.Struct, eq=False, gc=False):
     """One remembered session."""
 
-    __slots__ = ("expires_at", "found", "name", "silent_at", "touch_at", "used")
+    found: Found
+    name: str
+    expires_at: Instant
+    silent_at: Monotonic
+    touch_at: Monotonic
+    used: bool = False
 
-    def __init__(self, found: Found, name: str, silent_at: Monotonic, touch_at: Monotonic) -> None:
-        self.found = found
-        self.name = name
-        self.expires_at = found.session.expires_at
-        self.silent_at = silent_at
-        self.touch_at = touch_at
-        self.used = False
+    def __repr__(self) -> str:
+        """Say the name alone."""
+        return f"_Entry({self.name})"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Marker:
+class Marker(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A look-up under way."""
 
     ticket: Ticket
@@ -195,7 +196,11 @@ class SessionCache:
             return False
         self._unknown.pop(marker.ticket, None)
         self._entries[marker.ticket] = _Entry(
-            found, marker.name, marker.asked_at + self._idle, marker.asked_at + self._idle / TOUCHES
+            found,
+            marker.name,
+            found.session.expires_at,
+            marker.asked_at + self._idle,
+            marker.asked_at + self._idle / TOUCHES,
         )
         self._tickets[marker.name] = marker.ticket
         self._make_room()

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from gateway.instant import Instant
 
 MOST = 64
@@ -23,30 +25,32 @@ class Disclosure(NamedTuple):
     at: Instant
 
 
-class Ledger:
+class Ledger(msgspec.Struct, eq=False, gc=False):
     """The entries that one worker knows of one session."""
 
-    __slots__ = ("_due", "_told", "ticket")
+    ticket: str = ""
+    due: list[tuple[str, Disclosure]] | None = None
+    """New entries are appended to it as well, for the task that writes them to the store."""
+    _told: dict[tuple[str, tuple[str, ...]], Instant] = {}
+    """The moment at which an App was told so many facts."""
 
-    def __init__(self, ticket: str = "", due: list[tuple[str, Disclosure]] | None = None) -> None:
-        """Begin empty. New entries are appended to `due` as well, for the task that writes them to the store."""
-        self.ticket = ticket
-        self._due = due
-        self._told: dict[tuple[str, tuple[str, ...]], Disclosure] = {}
+    def __repr__(self) -> str:
+        """Say nothing of the ticket."""
+        return "Ledger()"
 
     def tell(self, app: str, names: tuple[str, ...], at: Instant) -> None:
         """Note that an App is told these facts, unless it was told the same before."""
         key = (app, names)
         if not names or key in self._told or len(self._told) >= MOST:
             return
-        told = self._told[key] = Disclosure(app, names, at)
-        if self._due is not None:
-            self._due.append((self.ticket, told))
+        self._told[key] = at
+        if self.due is not None:
+            self.due.append((self.ticket, Disclosure(app, names, at)))
 
     @property
     def told(self) -> tuple[Disclosure, ...]:
         """The entries, in the order in which they were told."""
-        return tuple(self._told.values())
+        return tuple(Disclosure(app, names, at) for (app, names), at in self._told.items())
 
 
 def in_order(found: Iterable[Disclosure]) -> tuple[Disclosure, ...]:

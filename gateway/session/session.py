@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, assert_never
 
+import msgspec
+
 from gateway.identity import Acting, Identity
 from gateway.instant import Instant, began
 from gateway.policy.permit_cache import PermitCache
@@ -68,16 +70,19 @@ class KnownAccount:
     valid_until: Instant
 
 
-@dataclass(slots=True)
-class Found:
-    """The session, and the permits that the pipeline has decided for it."""
+class Found(msgspec.Struct, gc=False):
+    """The session, and the permits that the pipeline has decided for it.
+
+    A worker remembers up to 100,000 of them, so the garbage collector visits neither them nor most of what they hold:
+    no part of them leads back to them.
+    """
 
     session: Session
-    permit_cache: PermitCache = field(default_factory=PermitCache)
+    permit_cache: PermitCache = msgspec.field(default_factory=PermitCache)
     """The pipeline fills it. It is dropped with the cached session."""
-    ledger: Ledger = field(default_factory=Ledger, compare=False)
+    ledger: Ledger = msgspec.field(default_factory=Ledger)
     """The pipeline tells it which facts go to which App."""
-    accounts: dict[str, KnownAccount] | None = field(default=None, compare=False)
+    accounts: dict[str, KnownAccount] | None = None
     """The person's accounts by the App's name, where an App has any and a rule has looked at them."""
 
 

@@ -1,10 +1,14 @@
 """The parts of a session that it shows."""
 
+import gc
 from dataclasses import replace
 from math import nan
 
 import pytest
 
+from gateway.policy.permit_cache import ReadyPermit
+from gateway.policy.verdict import Permit, RuleId
+from gateway.session.ledger import Ledger
 from gateway.session.session import (
     NEVER_REVOKED,
     AllSessions,
@@ -13,6 +17,7 @@ from gateway.session.session import (
     OneSession,
     ProviderSessions,
     Selector,
+    Session,
     SubjectSessions,
     is_revoked,
     selector_fields,
@@ -20,16 +25,40 @@ from gateway.session.session import (
 from tests.builders import NOON, session
 
 
+def permit_of(session: Session) -> ReadyPermit:
+    permit = Permit(RuleId("policy", "rule"), session.identity, (("name", "関所 花子"),))
+    return ReadyPermit(object(), object(), permit, b"X-Name: x\r\n", NOON, NOON + 60, "policy/rule")
+
+
 def test_a_session_shows_no_claim_of_itself() -> None:
     """Printed by mistake, in a log line or a traceback, it names nobody."""
     one = session()
     named = replace(one, identity=replace(one.identity, subject="ppid-1", name="関所 花子", address="神南一丁目"))
 
-    shown = repr(Found(named))
+    found = Found(named, ledger=Ledger("the-ticket"))
+    found.permit_cache.keep_permit(permit_of(named), object())
+    found.ledger.tell("booking", ("name",), NOON)
+
+    shown = repr(found)
 
     assert "pseudonym" in shown
-    for claim in ("ppid-1", "花子", "神南"):
+    for claim in ("ppid-1", "花子", "神南", "the-ticket", "booking"):
         assert claim not in shown
+
+
+def test_a_remembered_session_is_no_work_for_the_garbage_collector() -> None:
+    """A worker remembers a hundred thousand, and each collection would visit all of their parts."""
+    one = session()
+    found = Found(one, ledger=Ledger("the-ticket"))
+    ready = permit_of(one)
+    found.permit_cache.keep_permit(ready, object())
+    found.ledger.tell("booking", tuple([name for name, _ in ready.permit.disclosed]), NOON)
+    # Each collection gives up what has texts, numbers and earlier ones of these alone: names, then keys, then both.
+    for _ in range(3):
+        gc.collect()
+
+    parts = [found, found.permit_cache, found.permit_cache.permits, ready, found.ledger, found.ledger._told]
+    assert [part for part in parts if gc.is_tracked(part)] == []
 
 
 @pytest.mark.parametrize(
