@@ -14,7 +14,7 @@ from gateway.headers.telling import can_tell
 from gateway.policy.closing import closing
 from gateway.policy.conditions import AccountTest, all_needs, leaves
 from gateway.policy.policy import Allow, Policy, Rule
-from gateway.settings.recipes import covers, path_of, whole_recipe
+from gateway.settings.recipes import covers, path_of, signs_out_of, whole_recipe
 from gateway.settings.settings import AppAccounts, AppSettings, HeaderSettings, LogoutSettings, RecipeSettings
 from gateway.yaml.mistakes import Phrase
 
@@ -153,6 +153,21 @@ def _form(app: AppSettings, recipe: RecipeSettings, written: Collection[str]) ->
                 "セッションが期限まで開いたままです",
             ),
             Phrase("write `logout: /logout.php`, for example", "例：`logout: /logout.php`"),
+            key=at,
+        )
+    if not signs_out_of(app) and not {"signs_out", f"{at}.signs_out"}.intersection(written):
+        shown = path_of(recipe.logout.page) or "/logout.php"
+        yield Mismatch(
+            Phrase(
+                f"the recipe of `{app.name}` has no `signs_out`: a person who follows the application's own sign-out "
+                "link stays signed in here, and the gateway signs her in there again",
+                f"`{app.name}` の `recipe` に `signs_out` がありません。アプリケーションでログアウトしても、"
+                "ここではログインしたままで、次の画面でまたログインした状態になります",
+            ),
+            Phrase(
+                f"write `signs_out: {shown}`, or `signs_out: []` if the application has no such link",
+                f"`signs_out: {shown}` と書いてください。リンクがなければ `signs_out: []` と書いてください",
+            ),
             key=at,
         )
     if recipe.locks_after is None and not shipped and f"{at}.locks_after" not in written:

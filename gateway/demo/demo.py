@@ -363,6 +363,7 @@ def _settings(
             "        success: {status: 302, not_location: /login.cgi}",
             "        ended: /login.cgi",
             "        logout: /logout.cgi",
+            "        signs_out: /logout.cgi",
             "        closed: [/login.cgi, /passwd.cgi]",
             f"        locks_after: {LOCKS_AFTER}",
         ],

@@ -36,7 +36,7 @@ from gateway.pipeline.outcome import (
     Step,
 )
 from gateway.pipeline.problem import RETRY_AFTER, problem
-from gateway.pipeline.urls import LOGIN, Kind, kind_of, own_url, sign_in_url
+from gateway.pipeline.urls import LOGIN, LOGOUT, Kind, kind_of, own_url, sign_in_url
 from gateway.pipeline.visit import (
     AccountAsk,
     AccountPage,
@@ -687,8 +687,10 @@ def _problem(inbound: Inbound, route: Route, status: HTTPStatus, code: str, retr
 
 
 def refusal(route: Route, inbound: Inbound, known: SessionState, verdict: Deny) -> AskPortal | Answer:
-    """Say no, to a person in the condition's own words."""
+    """Say no, to a person in the condition's own words. The application's own sign-out link leads to ours."""
     if navigation(inbound) is not Navigation.BACKGROUND:
+        if route.signs_out is not None and verdict.rule is route.signs_out:
+            return about(_to_sign_out(route, inbound, verdict), route, known)
         return AskPortal(Visit(route, inbound, known, RefusalPage(verdict)))
     reason = verdict.reasons[0]
     answer = problem(
@@ -701,6 +703,17 @@ def refusal(route: Route, inbound: Inbound, known: SessionState, verdict: Deny) 
     )
     rule = "" if verdict.rule is None else str(verdict.rule)
     return about(msgspec.structs.replace(answer, verdict="deny", rule=rule, reason=verdict.words), route, known)
+
+
+def _to_sign_out(route: Route, inbound: Inbound, verdict: Deny) -> Answer:
+    """Lead a person from the application's sign-out link to ours.
+
+    A link leads to the page with the button, since anybody's page may have such a link. A form of the App's own pages
+    is sent on (RFC 9110 section 15.4.8), and our sign-out asks by itself who has sent it.
+    """
+    status = HTTPStatus.TEMPORARY_REDIRECT if keepable(inbound, route.origin) else HTTPStatus.SEE_OTHER
+    headers: Headers = ((b"Location", f"{route.portal_prefix}{LOGOUT}".encode()), (b"Cache-Control", b"no-store"))
+    return Answer(status.value, headers, verdict="deny", rule=str(verdict.rule), reason=verdict.words)
 
 
 def store_unavailable(route: Route, inbound: Inbound, known: SessionState) -> AskPortal | Answer:

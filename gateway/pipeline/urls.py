@@ -33,6 +33,9 @@ BACK = b"back="
 LONGEST_ESCAPED = 2_048
 """Bytes of a target that is escaped into the query. A longer one follows `BACK`, where it does not grow."""
 
+LOGOUT = "logout"
+"""Under our own prefix, the page with the button that ends the session."""
+
 ME = "me"
 """Under our own prefix, the page of what we hold of a person."""
 
@@ -89,7 +92,7 @@ _ONCE = ("GET",)
 URLS: Mapping[str, OwnUrl] = {
     LOGIN: OwnUrl(Kind.PAGE, (*_ONCE, "POST")),
     CALLBACK: OwnUrl(Kind.PAGE, _ONCE),
-    "logout": OwnUrl(Kind.PAGE, (*_READ, "POST")),
+    LOGOUT: OwnUrl(Kind.PAGE, (*_READ, "POST")),
     SIGNED_OUT: OwnUrl(Kind.PAGE, _READ),
     END_OF_TAB: OwnUrl(Kind.PAGE, _READ),
     FORM: OwnUrl(Kind.PAGE, (*_READ, "POST")),

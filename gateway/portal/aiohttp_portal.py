@@ -59,6 +59,7 @@ from gateway.pipeline.urls import (
     DOCUMENT,
     LANGUAGE,
     LOGIN,
+    LOGOUT,
     ME,
     SIGNATURES,
     UNLINK,
@@ -255,7 +256,7 @@ def make_portal(services: PortalServices) -> web.Application:
     handlers: dict[str, dict[str, Handler]] = {
         LOGIN: {"GET": portal.login_page, "POST": portal.login_form},
         CALLBACK: {"GET": portal.callback},
-        "logout": {"GET": portal.logout_page, "POST": portal.logout_form},
+        LOGOUT: {"GET": portal.logout_page, "POST": portal.logout_form},
         BACKCHANNEL_LOGOUT: {"POST": portal.back_channel_logout},
         SIGNED_OUT: {"GET": portal.signed_out},
         END_OF_TAB: {"GET": portal.signed_in},
@@ -1253,7 +1254,7 @@ class Portal:
         )
 
 
-_SWITCHED = frozenset({LOGIN, "logout", SIGNED_OUT, END_OF_TAB, ME, ACCOUNT})
+_SWITCHED = frozenset({LOGIN, LOGOUT, SIGNED_OUT, END_OF_TAB, ME, ACCOUNT})
 """The pages of ours to which the switch of languages leads back."""
 
 _NOT_AUDITED = frozenset({"begun", "already_signed_in", "signed_in"})

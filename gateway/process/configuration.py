@@ -51,7 +51,7 @@ from gateway.login.provider_defaults import accepted_acr
 from gateway.pipeline.at_the_door import Door
 from gateway.policy.authoring.check import RemarkKind, remarks
 from gateway.policy.authoring.examples import run_examples
-from gateway.policy.closing import closing
+from gateway.policy.closing import closing, signing_out
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy, PolicyPlace, rule_scopes
 from gateway.policy.example import make_inbound
@@ -75,7 +75,7 @@ from gateway.session.ticket import PLAIN, TicketSeals
 from gateway.settings.case import fold_case
 from gateway.settings.check import check_settings, read_settings
 from gateway.settings.origin import authority_of
-from gateway.settings.recipes import whole_recipe
+from gateway.settings.recipes import signs_out_of, whole_recipe
 from gateway.settings.settings import (
     AccountKey,
     AccountStoreSettings,
@@ -317,8 +317,11 @@ class Configuration:
         before: CompiledPolicy | None,
     ) -> CompiledPolicy:
         policy = self.policies[file]
+        made = policy
         if app.accounts is not None and app.accounts.recipe is not None:
-            made = closing(policy, whole_recipe(app.accounts.recipe).closed)
+            made = closing(made, whole_recipe(app.accounts.recipe).closed)
+        made = signing_out(made, signs_out_of(app))
+        if made is not policy:
             # The same policy is the same object, so that a switch that is turned keeps what was made of it.
             policy = before.policy if before is not None and before.policy == made else made
         home = _prefix_of(app)
@@ -365,6 +368,7 @@ class Configuration:
             if app.traffic == AppTraffic()
             else RouteTraffic(self.settings.traffic, app.traffic, fold_case if app.paths.ignore_case else str),
             says_hsts=self.settings.tls is not None and bool(self.settings.tls.hsts),
+            signs_out=policy.policy.rules[0].id if signs_out_of(app) else None,
             telling=told_nothing
             if app.accounts is None
             else telling(app.accounts, app.headers, self.account_secrets.get(app.name, "")),

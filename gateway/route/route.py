@@ -14,7 +14,7 @@ from gateway.identity import Acting
 from gateway.instant import Instant
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.permit_cache import PermitCache
-from gateway.policy.verdict import Challenge, Words
+from gateway.policy.verdict import Challenge, RuleId, Words
 from gateway.route.inner_origins import InnerOrigins
 from gateway.route.logo import Logo
 from gateway.route.traffic import RouteTraffic
@@ -61,6 +61,8 @@ class Route:
     """The candidate policy: its verdicts are compared and counted, and permit nothing."""
     for_us: frozenset[bytes] = frozenset()
     """The answer fields in which the application speaks of entries, in lower case: no browser gets them."""
+    signs_out: RuleId | None = None
+    """The very rule that takes the application's own sign-out links; `None` if none is known."""
     telling: Callable[[Acting], bytes] = told_nothing
     """Returns the header lines that tell the application of an account, beside the facts."""
     permit_cache: PermitCache = field(default_factory=PermitCache, repr=False)

@@ -17,7 +17,7 @@ from gateway.observe.line_head import LineForm
 from gateway.settings.address import read_address
 from gateway.settings.bounds import check_bounds
 from gateway.settings.case import fold_case
-from gateway.settings.check_accounts import check_accounts
+from gateway.settings.check_accounts import check_accounts, check_sign_outs
 from gateway.settings.forms import check_header_name, check_path_pattern
 from gateway.settings.origin import ascii_name, ascii_url, authority_of, host_of, is_loopback, origin_of
 from gateway.settings.settings import (
@@ -595,6 +595,7 @@ def _check_app(app: AppSettings, at: str, settings: Settings, reading: Reading) 
     _check_headers(app, at, reading)
     _check_links(app, at, reading)
     check_accounts(app, f"{at}.accounts", reading, settings.workers)
+    check_sign_outs(app, at, reading)
     _check_plate(app, at, reading)
     if app.client is not None:
         _check_provider(app.client, f"{at}.client", reading)

@@ -21,6 +21,7 @@ from gateway.yaml.mistakes import Phrase
 
 _TARGET = re.compile(r"/(?!/)[!-~]*")
 _PATH = re.compile(r"/(?!/)[!-\"$->@-~]*")
+_SIGN_OUT = re.compile(r"(?:/(?:\*{1,2}|[^/*?#\s]*))+(?:\?[^?#&=\s]+=[^?#&=\s]*)?")
 _COOKIE = re.compile(r"\*?" + TOKEN.decode() + r"*\*?")
 _REDIS = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+sentinel", "rediss+cluster")
 
@@ -48,6 +49,35 @@ def check_accounts(app: AppSettings, at: str, reading: Reading, workers: str) ->
             _check_form(accounts, recipe, at, reading)
     _check_unused(accounts, at, reading)
     _check_trial(accounts, at, reading)
+
+
+def check_sign_outs(app: AppSettings, at: str, reading: Reading) -> None:
+    """Note sign-out links that cannot be meant."""
+    if app.signs_out and app.mode is Mode.FORWARD_AUTH:
+        what = Phrase(
+            "`signs_out` with `mode: forward_auth`: another proxy forwards the requests, and has its own answers",
+            "`mode: forward_auth` では `signs_out` を使えません。応答を返すのは別のプロキシです",
+        )
+        remedy = Phrase(
+            "remove it, and lead the link to `/.sekisho/logout` in the other proxy",
+            "取り除き、別のプロキシでリンクを `/.sekisho/logout` に転送してください",
+        )
+        reading.note(f"{at}.signs_out", what, remedy)
+    _check_sign_outs(app.signs_out, f"{at}.signs_out", reading)
+
+
+def _check_sign_outs(patterns: tuple[str, ...], at: str, reading: Reading) -> None:
+    for number, pattern in enumerate(patterns):
+        if not _SIGN_OUT.fullmatch(pattern) or path_of(pattern) in ("/*", "/**") or pattern == "/":
+            what = Phrase(
+                f"`{pattern}` is no sign-out link of an application",
+                f"`{pattern}` はアプリケーションのログアウトのリンクとして読めません",
+            )
+            remedy = Phrase(
+                "write `/logout.php`, or a path with one parameter, as in `/index.php?action=logout`",
+                "`/logout.php` か、`/index.php?action=logout` のように引数を一つ付けて書いてください",
+            )
+            reading.note(f"{at}[{number}]", what, remedy)
 
 
 def _check_store(accounts: AppAccounts, at: str, reading: Reading, workers: str) -> None:
@@ -290,6 +320,7 @@ def _check_recipe(recipe: RecipeSettings, at: str, reading: Reading) -> None:
     )
     for number, pattern in enumerate(recipe.closed):
         check_path_pattern(pattern, f"{at}.closed[{number}]", reading)
+    _check_sign_outs(recipe.signs_out, f"{at}.signs_out", reading)
     _check_cookie(recipe.account_cookie, f"{at}.account_cookie", reading)
     if recipe.forgets_after is not None and recipe.locks_after is None:
         what = Phrase(

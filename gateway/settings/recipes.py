@@ -12,7 +12,14 @@ from math import log2
 from types import MappingProxyType
 from typing import Any
 
-from gateway.settings.settings import ChangeSettings, EndedSettings, LogoutSettings, RecipeSettings, SuccessSettings
+from gateway.settings.settings import (
+    AppSettings,
+    ChangeSettings,
+    EndedSettings,
+    LogoutSettings,
+    RecipeSettings,
+    SuccessSettings,
+)
 
 SHIPPED: Mapping[str, RecipeSettings] = MappingProxyType(
     {
@@ -25,6 +32,7 @@ SHIPPED: Mapping[str, RecipeSettings] = MappingProxyType(
             ended=EndedSettings(location="/login"),
             alive="/my/account",
             logout=LogoutSettings(page="/logout", submit=True),
+            signs_out=("/logout",),
             change=ChangeSettings(
                 page="/my/password",
                 post="/my/password",
@@ -44,6 +52,7 @@ SHIPPED: Mapping[str, RecipeSettings] = MappingProxyType(
             ended=EndedSettings(location="/wp-login.php"),
             alive="/wp-admin/about.php",
             logout=LogoutSettings(page="/wp-login.php?action=logout", link="_wpnonce="),
+            signs_out=("/wp-login.php?action=logout",),
             change=ChangeSettings(
                 page="/wp-admin/profile.php", post="/wp-admin/profile.php", new="pass1", repeat="pass2"
             ),
@@ -75,6 +84,12 @@ def whole_recipe(recipe: RecipeSettings) -> RecipeSettings:
 
 
 _EMPTY = RecipeSettings()
+
+
+def signs_out_of(app: AppSettings) -> tuple[str, ...]:
+    """Return the sign-out links of an application: those of its App, and those of its recipe."""
+    recipe = None if app.accounts is None else app.accounts.recipe
+    return tuple(dict.fromkeys((*app.signs_out, *(() if recipe is None else whole_recipe(recipe).signs_out))))
 
 
 LEAST_BITS = 64

@@ -690,6 +690,8 @@ class RecipeSettings:
     which it cannot send twice. `sekisho doctor` asks for it, too."""
     logout: LogoutSettings = LogoutSettings()
     """The way in which the application ends a session of its own."""
+    signs_out: tuple[str, ...] = ()
+    """The application's own sign-out links, as in `signs_out` of the App."""
     change: ChangeSettings = ChangeSettings()
     """The form by which the application changes a password; `passwords: changed` uses it."""
     closed: tuple[str, ...] = ()
@@ -783,6 +785,10 @@ class AppSettings:
     without_card: WithoutCard | None = None
     application_cookies: tuple[str, ...] = ()
     """The App's own session cookies: expired when another person signs in on a browser, and at sign-out."""
+    signs_out: tuple[str, ...] = ()
+    """The application's own sign-out links: patterns of paths as in a policy, or a path with one parameter
+    (`/index.php?action=logout`). The gateway answers them by its own sign-out, and the application sees none of
+    them."""
     next_person: NextPersonSettings = NextPersonSettings()
     """Protection of a person's pages from the next person at the same browser."""
     maintenance: str | None = None

@@ -80,9 +80,11 @@ examples:
     ("old", "new", "place", "what"),
     [
         ("      logout: /logout.php\n", "", "gateway.yaml:19:", "has no `logout`"),
+        ("      signs_out: /logout.php\n", "", "gateway.yaml:19:", "write `signs_out: /logout.php`"),
+        ("      signs_out: /logout.php\n", "      signs_out: []\n", "", ""),
         ("      locks_after: 5\n", "", "gateway.yaml:19:", "`locks_after: none`"),
         ("      locks_after: 5\n", "      locks_after: none\n", "", ""),
-        ("ended: /login.php", "ended: /signin", "gateway.yaml:26:", "closed` leaves that page open"),
+        ("ended: /login.php", "ended: /signin", "gateway.yaml:27:", "closed` leaves that page open"),
         (
             "ended: /login.php",
             "ended: /login.php\n      alive: /login.php",

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from html import unescape
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlencode
@@ -342,6 +343,24 @@ def test_a_person_links_once_writes_and_is_signed_out_of_both(place: Place) -> N
     assert not again.jar.keys() & place.cookies
     assert place.directly(jar) == "", "the application has ended its session"
     assert app.greets(again) == "", "and the gateway its own"
+
+
+def test_the_applications_own_sign_out_leads_to_ours(place: Place) -> None:
+    """The link that the application shows, with its nonce, asks first; the button then ends both sessions."""
+    app = place.app
+    hanako = place.visitor("hanako")
+    place.link(hanako, WRITER, PASSWORD)
+    shown = re.search(r'href="(?:https?://[^/"]*)?(/[^"]*logout[^"]*)"', hanako.get(app.home).text)
+    assert shown is not None, app.recipe
+
+    answer = hanako.ask("GET", unescape(shown[1]))
+
+    assert (answer.status, answer.header("Location")) == (HTTPStatus.SEE_OTHER, "/.sekisho/logout")
+    assert app.greets(hanako) == WRITER, "a link alone signs nobody out"
+    jar = of_the_application(hanako.jar)
+    sign_out(hanako)
+    assert place.directly(jar) == ""
+    assert app.greets(hanako) == ""
 
 
 def sign_out(visitor: Visitor) -> None:

@@ -64,6 +64,7 @@ ACCOUNTS = """\
         success: {status: 302, not_location: /login.php}
         ended: /login.php
         logout: /logout.php
+        signs_out: /logout.php
         closed: [/login.php, /password/**]
         locks_after: 5
 access_log"""
@@ -446,6 +447,38 @@ async def test_a_sign_out_ends_the_applications_session_too(people: People, old:
     ):
         assert answer.status == 302
     assert "OLDSID" not in person.cookies
+
+
+async def test_the_applications_own_sign_out_link_leads_to_ours(people: People, old: Old) -> None:
+    """A link of any page asks first, an image does nothing, and a form of the application's own is enough."""
+    person = await people.signed_in("leaving")
+    await person.link("goto", "old-Canary-9")
+    assert "hello goto" in (await person.get("/")).text
+    cookie = person.cookies["OLDSID"]
+
+    for more in ({}, {"Sec-Fetch-Site": "cross-site"}):
+        link = await person.ask("GET", "/logout.php?from=menu", more=more)
+        assert (link.status, link.headers["Location"]) == (303, "/.sekisho/logout")
+    image = {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image", "Sec-Fetch-User": "", "Accept": "image/*"}
+    assert (await person.ask("GET", "/logout.php", more=image)).status == 403
+    foreign = await person.ask("POST", "/logout.php", {"a": "b"}, more={"Sec-Fetch-Site": "cross-site"})
+    assert foreign.status == 303
+    asked = await person.get("/.sekisho/logout")
+    assert (asked.status, "hello goto" in (await person.get("/")).text) == (200, True)
+    assert person.cookies["OLDSID"] == cookie
+
+    own = await person.ask("POST", "/logout.php", {"token": "of the application"})
+    assert (own.status, own.headers["Location"]) == (307, "/.sekisho/logout")
+    out = await person.ask("POST", own.headers["Location"], {"token": "of the application"})
+
+    assert (out.status, "OLDSID" in person.cookies) == (303, False)
+    async with (
+        aiohttp.ClientSession() as client,
+        client.get(
+            f"http://127.0.0.1:{old.port}/mine", headers={"Cookie": f"OLDSID={cookie}"}, allow_redirects=False
+        ) as answer,
+    ):
+        assert answer.status == 302
 
 
 async def test_a_person_with_several_accounts_chooses_one_for_each_session(office: Office) -> None:

@@ -146,6 +146,22 @@ def test_an_account_is_linked_once_and_a_form_outlives_the_applications_session(
     other.close()
 
 
+def test_the_applications_own_sign_out_leads_to_ours(walk: Walk) -> None:
+    """Its link leads to our question; after the button, the application asks for the card again."""
+    walk.asked()
+    walk.link()
+    expect(walk.page.locator("textarea[name=note]")).to_be_visible()
+
+    walk.page.get_by_role("link", name="ログアウト").click()
+    walk.heading("logout.title")
+    walk.look()
+    walk.press("logout.button")
+    walk.heading("signed_out.title")
+    walk.page.goto(f"{walk.demo.courts}/mine.cgi")
+
+    expect(walk.page.get_by_text("予約の確認")).to_have_count(0)
+
+
 def test_a_person_without_an_account_reads_where_to_get_one(walk: Walk) -> None:
     """She says that she has none, and may still look around; the application's own login stays closed."""
     walk.asked()

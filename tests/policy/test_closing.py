@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.policy.closing import CLOSED, closing
+from gateway.policy.closing import CLOSED, SIGN_OUT, closing, signing_out
 from gateway.policy.decide import CompiledPolicy
+from gateway.policy.example import make_inbound
 from gateway.policy.policy import Allow, Policy, Rule
 from gateway.policy.verdict import Deny, Permit, RuleId
 from gateway.settings.settings import Stack
@@ -51,3 +52,31 @@ def test_no_spelling_of_a_closed_page_is_open(stack: Stack | None) -> None:
     spelled = [sent for sent in SPELLINGS if not sent.startswith("/open/..%20%3F/")]
     assert len(spelled) > 50
     assert not [sent for sent in spelled if isinstance(judged(policy, sent, None), Permit)]
+
+
+def test_a_policy_without_sign_out_links_stays_the_same_object() -> None:
+    """Nothing is made anew for an App that names none."""
+    assert signing_out(OPEN, ()) is OPEN
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "name"),
+    [
+        ("/logout.php", None, SIGN_OUT),
+        ("/logout.php/x", None, SIGN_OUT),
+        ("/logout.php", "x=y", SIGN_OUT),
+        ("/login.php", "action=logout&nonce=1", SIGN_OUT),
+        ("/login.php", "action=login", CLOSED),
+        ("/login.php", None, CLOSED),
+        ("/logout.phpx", None, "all"),
+    ],
+)
+def test_sign_out_links_stand_before_closed_pages(path: str, query: str | None, name: str) -> None:
+    """Also where the login page itself signs people out by a parameter; all of the rules have the very same name."""
+    policy = signing_out(closing(OPEN, ("/login.php",)), ("/logout.php", "/login.php?action=logout"))
+    asked = make_inbound("GET", path, query)
+    rule = CompiledPolicy(policy, stacks=(Stack.PHP,)).fitting(asked, NOON)
+
+    assert rule is not None
+    assert rule.id.rule == name
+    assert (rule.id is policy.rules[0].id) == (name == SIGN_OUT)

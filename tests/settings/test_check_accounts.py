@@ -130,6 +130,9 @@ def test_a_half_change_is_refused(old: str, new: str, line: int, said: str, tmp_
         ("closed: [/login.php, /password/**]", "closed: [/login.php, 'a?b']", 21, "no pattern of paths"),
         ("logout: /logout.php", "logout: {submit: true}", 20, "names no `page`"),
         ("logout: /logout.php", "logout: {page: /l, submit: true, link: x}", 20, "both submits"),
+        ("locks_after: 5", "locks_after: 5\n        signs_out: logout.php", 23, "no sign-out link"),
+        ("locks_after: 5", "locks_after: 5\n        signs_out: [/logout.php, /**]", 23, "`/**` is no sign-out link"),
+        ("locks_after: 5", "locks_after: 5\n        signs_out: '/a?b=c&d=e'", 23, "no sign-out link"),
         ("locks_after: 5", "forgets_after: 1h", 22, "nothing to forget"),
         ("not_location: /login.php}", "text_present: a, text_absent: a}", 18, "cannot have a text"),
         ("locks_after: 5", "locks_after: 1", 22, "`locks_after` cannot be 1"),
@@ -156,6 +159,15 @@ def test_another_proxy_forwards_no_login(tmp_path: Path) -> None:
 
     assert any("`tell: form` with `mode: forward_auth`" in fault for fault in found)
     assert any("`recipe` with `mode: forward_auth`" in fault for fault in found)
+
+
+def test_sign_out_links_of_another_proxy_are_its_own(tmp_path: Path) -> None:
+    """In forward-auth mode no answer of ours takes the application's place; an App without accounts has such links."""
+    linked = "    signs_out: [/logout, '/?action=logout']\n"
+
+    assert faults(BEGINNING + linked, tmp_path) == []
+    found = faults(BEGINNING.replace("policy:", "mode: forward_auth\n    policy:", 1) + linked, tmp_path)
+    assert [fault for fault in found if fault.startswith("gateway.yaml:10:") and "`signs_out` with" in fault]
 
 
 def test_a_form_needs_a_recipe(tmp_path: Path) -> None:
