@@ -53,9 +53,9 @@ from gateway.policy.decide import CompiledPolicy
 from gateway.policy.example import Example
 from gateway.policy.losses import ADOPTIONS_FILE, Adopted, AdoptionsError, as_read
 from gateway.policy.policy import Policy
+from gateway.policy.reading.meant import day_of, meant_day
 from gateway.policy.reading.parse import load_policy
 from gateway.policy.reading.parse_examples import moment_of
-from gateway.policy.reading.parse_values import day_of, meant_day
 from gateway.policy.reading.schema import schema_text
 from gateway.policy.system_adoptions import adopt as write_adopted
 from gateway.process.configuration import door_of

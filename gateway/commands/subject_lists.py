@@ -18,7 +18,7 @@ from gateway.bounded_files import MIB, read_file
 from gateway.commands.terminal import EXIT_USERS, fail, language, say
 from gateway.instant import tokyo_day
 from gateway.policy.authoring.subject_list import SubjectList, read_list, with_entries, without_entries
-from gateway.policy.reading.parse_values import day_of
+from gateway.policy.reading.meant import day_of
 from gateway.policy.subject_code import fold_code, show_code
 from gateway.whole_files import held, replace_whole
 from gateway.yaml.mistakes import Mistakes, Phrase, Where

@@ -69,6 +69,11 @@ def unfolded(text: str, start: int, length: int) -> str:
     return _SPACES.sub("", "".join(found))
 
 
+def in_hiragana(name: str) -> str:
+    """Return a name with its katakana as hiragana: ツクバ市 is つくば市."""
+    return "".join(chr(ord(sign) - 0x60) if "ァ" <= sign <= "ヶ" else sign for sign in name)
+
+
 def _letters(text: str) -> list[str]:
     """Split a text into letters, each with the marks that NFKC joins to it."""
     letters: list[str] = []

@@ -20,7 +20,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from unicodedata import normalize
 
-from gateway.policy.place_names import fold, unfolded
+from gateway.policy.place_names import fold, in_hiragana, unfolded
 from gateway.policy.town import canonical_town, find_town
 from gateway.policy.verdict import Truth
 
@@ -317,7 +317,7 @@ def find_place(written: str) -> Place | NotAPlace:
     prefectures = tuple(place.prefecture for place in places.places.values() if not place.municipality)
     shortened = tuple(full for full in prefectures if full[:-1] == name)
     # Both sides in hiragana: ツクバ市 for つくば市, and さっぽろ is still too far from 札幌.
-    kana = tuple(spelling for spelling in places.spelled if _in_hiragana(spelling) == _in_hiragana(name))
+    kana = tuple(spelling for spelling in places.spelled if in_hiragana(spelling) == in_hiragana(name))
     close = shortened or kana or tuple(get_close_matches(name, places.spelled, n=3, cutoff=0.6))
     return NotAPlace("unknown", tuple(_as_written(places, spelling) for spelling in close))
 
@@ -342,11 +342,6 @@ def _with_lost_zero(places: Table, written: str) -> Place | None:
     code = "0" + written[:4]
     place = places.places.get(code[:2] if code.endswith("000") else code)
     return place if place is not None and place.full_code == "0" + written else None
-
-
-def _in_hiragana(name: str) -> str:
-    """Return a name with its katakana as hiragana: ツクバ市 is つくば市."""
-    return "".join(chr(ord(sign) - 0x60) if "ァ" <= sign <= "ヶ" else sign for sign in name)
 
 
 def _as_written(places: Table, spelling: str) -> str:

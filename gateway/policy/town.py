@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
+from gateway.policy.numerals import number_of
 from gateway.policy.place_names import fold
 from gateway.policy.verdict import Truth
 
@@ -134,7 +135,7 @@ def _block(folded: str) -> int | None:
     if found is None:
         return None
     digits = found[0].partition("丁目")[0]
-    return int(digits) if digits.isascii() else _number(digits)
+    return int(digits) if digits.isascii() else number_of(digits)
 
 
 # --- one spelling --------------------------------------------------------------------
@@ -150,8 +151,6 @@ _PART = re.compile(rf"(?<=[^大文{_NUMERALS}])字.+$")
 """A smaller part of a town behind 字: 川口字向田."""
 
 _COUNTED = re.compile(rf"(?<![{_NUMERALS}])[{_NUMERALS}]++(?=条|線|番町|番丁|番通|丁目|丁|地割|区|号)")
-_VALUES = {numeral: value for value, numeral in enumerate("〇一二三四五六七八九")}
-_UNITS = {"十": 10, "百": 100, "千": 1000}
 
 
 def canonical_town(code: str, town: str) -> str | None:
@@ -164,19 +163,5 @@ def canonical_town(code: str, town: str) -> str | None:
         while (streets := _STREETS.match(town)) is not None and streets.end() < len(town):
             town = town[streets.end() :]
     name = _AZA.sub("", _BLOCK.sub("", town)) or town
-    spelled = _COUNTED.sub(lambda counted: str(_number(counted[0])), name)
+    spelled = _COUNTED.sub(lambda counted: str(number_of(counted[0])), name)
     return spelled if len(spelled) <= LONGEST_TOWN else None
-
-
-def _number(numerals: str) -> int:
-    """Return the number that Chinese numerals write: 十二, 二十, 一〇."""
-    if not any(numeral in _UNITS for numeral in numerals):
-        return int("".join(str(_VALUES[numeral]) for numeral in numerals))
-    total, digit = 0, 0
-    for numeral in numerals:
-        if numeral in _UNITS:
-            total += (digit or 1) * _UNITS[numeral]
-            digit = 0
-        else:
-            digit = _VALUES[numeral]
-    return total + digit

@@ -50,12 +50,22 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
+class Fix:
+    """The text at the place of a mistake, and the one to write in its stead: no other can have been meant."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class Mistake:
     """A mistake in a file: its place, the fault and the remedy. `str()` is the line an author reads."""
 
     where: Where
     what: Phrase
     remedy: Phrase | None = None
+    fix: Fix | None = None
+    """`None`: the author decides what to write."""
 
     @property
     def file(self) -> str:
@@ -90,10 +100,10 @@ class Mistakes:
     def __init__(self) -> None:
         self._found: dict[Mistake, None] = {}
 
-    def add(self, where: Where, what: Phrase | str, remedy: Phrase | str | None = None) -> None:
+    def add(self, where: Where, what: Phrase | str, remedy: Phrase | str | None = None, fix: Fix | None = None) -> None:
         """Note one mistake; the same one twice is one."""
         said = Phrase(remedy) if isinstance(remedy, str) else remedy
-        self._found[Mistake(where, Phrase(what) if isinstance(what, str) else what, said)] = None
+        self._found[Mistake(where, Phrase(what) if isinstance(what, str) else what, said, fix)] = None
 
     def extend(self, others: Iterable[Mistake]) -> None:
         """Note the mistakes of another collector."""
@@ -125,6 +135,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> Phrase | None:
     if not close:
         return None
     return Phrase(f"did you mean `{close[0]}`?", f"`{close[0]}` のことですか")
+
+
+def write(line: str) -> Phrase:
+    """Return the remedy that shows what to write."""
+    return Phrase(f"write `{line}`", f"`{line}` と書いてください")
 
 
 def one_of(words: Sequence[str]) -> Phrase:

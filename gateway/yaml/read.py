@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -30,7 +31,8 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from gateway.yaml.mistakes import Mistakes, Phrase, Where
+from gateway.yaml.broken_lines import Stop, mend
+from gateway.yaml.mistakes import Mistake, Mistakes, Phrase, Where
 from gateway.yaml.slips import SLIPS, cut_sentences, instead, quoted_line, repair, without_unseen
 from gateway.yaml.tree import MAX_DEPTH, Entry, Items, Node, Scalar, Table
 
@@ -129,11 +131,66 @@ def read_yaml(data: bytes | str, file: str, mistakes: Mistakes) -> Node | None:
             mistakes.extend(repaired.slips)
             mistakes.extend(again)
             return tree
+    if error is not None and (mended := _mended_tree(text, file, mistakes)) is not None:
+        return mended[0]
     mistakes.extend(found)
     if error is not None:
         mistakes.extend(repair(text, 1, file).slips)
         mistakes.add(*_syntax(error, text, file))
     return root
+
+
+def _mended_tree(text: str, file: str, mistakes: Mistakes) -> tuple[Node | None] | None:
+    """Return the tree of a text whose broken lines could be mended, each slip noted; `None`: some could not.
+
+    There is no tree of a text whose author can have meant another one too, so that nothing else is said of it.
+    """
+    for indent in (2, 1):
+        repaired = repair(text, indent, file)
+        slips, again = Mistakes(), Mistakes()
+        mended = mend(repaired.text, file, _stop, slips)
+        if mended is None or not mended.columns:
+            continue
+        columns = dict(repaired.columns)
+        for number, origins in mended.columns.items():
+            before = repaired.columns.get(number)
+            columns[number] = origins if before is None else [before[min(at, len(before) - 1)] for at in origins]
+        try:
+            tree = _Builder(file, again, columns).build(mended.text)
+        except YAMLError:
+            continue
+        mistakes.extend(repaired.slips)
+        mistakes.extend(_at_origin(slips, repaired.columns))
+        if not mended.sure:
+            return (None,)
+        mistakes.extend(again)
+        return (tree,)
+    return None
+
+
+def _stop(text: str) -> Stop | None:
+    """Return the place where the scanner can go no further in a text."""
+    try:
+        for _ in YAML(typ="safe", pure=True).parse(text):
+            pass
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (0, 0) if mark is None else (int(mark.line), int(mark.column))
+        return Stop(line, column, f"{error.problem or ''} {error.context or ''}")
+    except YAMLError:
+        return Stop(0, 0, "")
+    return None
+
+
+def _at_origin(slips: Mistakes, columns: dict[int, list[int]]) -> Iterator[Mistake]:
+    """Give slips at their places in the file as it was before another mending."""
+    for slip in slips:
+        origins = columns.get(slip.line - 1)
+        if origins is None:
+            yield slip
+        else:
+            at = origins[min(slip.column - 1, len(origins) - 1)]
+            yield replace(slip, where=Where(slip.file, slip.line, at + 1), fix=None)
 
 
 _SYNTAX = (
@@ -290,9 +347,11 @@ class _Builder:
             raise MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
         if isinstance(event, AliasEvent):
             self._refuse_alias(where, f"*{event.anchor}")
-            return Scalar("", where)
+            return Scalar(f"*{event.anchor}", where)
         if event.anchor is not None:
             self._refuse_alias(where, f"&{event.anchor}")
+            if isinstance(event, ScalarEvent) and not event.value:
+                return Scalar(f"&{event.anchor}", where)
         tag = getattr(event, "tag", None)
         if tag is not None:
             self._mistakes.add(

@@ -41,6 +41,16 @@ def without_unseen(text: str, file: str, mistakes: Mistakes) -> str:
     return "\n".join(lines)
 
 
+def without_unseen_signs(text: str) -> str:
+    """Return a text without signs that are not seen; wide and unbreakable spaces are plain ones."""
+    return _ANY_UNSEEN.sub(lambda sign: "" if _UNSEEN.get(sign[0]) in _WITHOUT_WIDTH else " ", text)
+
+
+def without_dashes(text: str) -> str:
+    """Return a text in which a hyphen stands between two numbers for any dash that looks like one."""
+    return _DASH_BETWEEN.sub("-", text)
+
+
 # --- a sentence without quotes -------------------------------------------------------
 
 
@@ -130,6 +140,7 @@ _SIGNS = {
     "）": (Phrase("a full-width bracket `）`", "全角の括弧「）」"), "]"),
 }
 _DASHES = "－ー―—–‐‑−・●"
+_DASH_BETWEEN = re.compile("(?<=[0-9０-９])[－ー―—–‐‑‒−](?=[0-9０-９])")
 _UNSEEN = {
     "\u00a0": "no-break space",
     "\u00ad": "soft hyphen",
@@ -168,6 +179,10 @@ def find_slips(text: str) -> list[tuple[int, Phrase, Phrase]]:
         if character in SLIPS:
             what, right = SLIPS[character]
             found.append((position, what, instead(right)))
+        elif "\uff01" <= character <= "\uff5e" and not (_DIGITS.match(character) or _LETTERS.match(character)):
+            right = normalize("NFKC", character)
+            what = Phrase(f"a full-width sign `{character}`", f"全角の記号「{character}」")
+            found.append((position, what, instead(right)))
     for match in _DIGITS.finditer(text):
         right = normalize("NFKC", match[0])
         what = Phrase(f"full-width digits `{match[0]}`", f"全角の数字「{match[0]}」")
@@ -179,9 +194,12 @@ def find_slips(text: str) -> list[tuple[int, Phrase, Phrase]]:
     return sorted(found, key=lambda slip: slip[0])
 
 
-def note_slips(scalar: Scalar, mistakes: Mistakes) -> bool:
-    """Note each slip in a scalar that is no sentence, name or address; True if there was any."""
-    slips = find_slips(scalar.text)
+def note_slips(scalar: Scalar, mistakes: Mistakes, only: str = "") -> bool:
+    """Note each slip in a scalar that is no sentence, name or address; True if there was any.
+
+    `only`: the signs to look at; empty is all.
+    """
+    slips = [slip for slip in find_slips(scalar.text) if not only or scalar.text[slip[0]] in only]
     for position, what, remedy in slips:
         mistakes.add(scalar.where.moved(position + (0 if scalar.plain else 1)), what, remedy)
     return bool(slips)
@@ -201,7 +219,7 @@ class _Repaired:
     """For each line (from 0) that was changed: the original column (from 0) of each of its characters."""
 
 
-_LINE_KEY = re.compile(r"^(?P<before>[ \u3000]*(?:- +)?)(?P<key>[^\s:：#\"'\[\]{}｛｝［］,、，]+)：")
+_LINE_KEY = re.compile(r"^(?P<before>[ \u3000]*(?:- +)?)(?P<key>[^\s:：#\"'\[\]{}｛｝［］,、，]+)[ \u3000]*：")
 _LINE_DASH = re.compile(rf"^[ \u3000]*(?:([{_DASHES}])([ \u3000]*)|(-)())(?=[^\s:：\-{_DASHES}]+[:：](?:[ \u3000]|$))")
 _FLOW_KEY = re.compile(r"(?P<open>[{｛,，、]\s*)(?P<key>[A-Za-z_]+)：")
 _FLOW_COMMA = re.compile(r"[，、](?=\s*[A-Za-z_]+\s*[:：])")

@@ -83,10 +83,10 @@ def test_every_node_knows_its_place() -> None:
         ("? [a]\n: 1", "p.yaml:1:3: a list or mapping where a key belongs"),
         ("", "p.yaml:1:1: the file is empty"),
         ("a:\n\tb: 1", "p.yaml:2:1: a tab character, indent with spaces"),
-        ("a: 'x", "p.yaml:1:6: a quotation mark that is never closed"),
-        ("a: [1, 2", "p.yaml:1:9: a `[` that is not closed"),
-        ("a: {b", "p.yaml:1:6: a `{` that is not closed"),
-        ("a: @x", "p.yaml:1:4: a character that cannot begin a value"),
+        ("a: 'x", "p.yaml:1:4: a quotation mark that is never closed, write `a: 'x'`"),
+        ("a: [1, 2", "p.yaml:1:4: a `[` that is not closed, write `a: [1, 2]`"),
+        ("a: {b", "p.yaml:1:4: a `{` that is not closed, write `a: {b}`"),
+        ("a: @x", 'p.yaml:1:4: a value with `@` without quotes, write `a: "@x"`'),
         ("a: \x07", "p.yaml:1:4: a control character"),
         ("[" * 80, "p.yaml:1:"),
     ],
@@ -265,17 +265,14 @@ def test_the_deepest_level_allowed_is_read(opened: str) -> None:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("a: b: c", "p.yaml:1:5: a `:` where no key can be"),
-        ("a: 1\nbc\nd: 2", "p.yaml:3:1: a key without `:`"),
-        ("a: *", "p.yaml:1:5: a `*` begins an alias in YAML, put the value in quotes"),
-        ("a: &", "p.yaml:1:5: a `&` begins an anchor in YAML, put the value in quotes"),
-        ("- a\nb: 1", "p.yaml:2:1: this line does not belong to the lines above it"),
+        ("a: 1\nbc\nd: 2", "p.yaml:2:3: no `:` behind `bc`, write `bc:`"),
+        ("- a\nb: 1", "p.yaml:2:1: no `- ` at the beginning of an item, write `- b: 1`"),
         ('a: "C:\\q"', "p.yaml:1:8: a `\\` that begins no known escape, write `\\\\`"),
         ("%YAML 9.9\n---\na: 1", "p.yaml:1:1: this is not YAML"),
     ],
 )
 def test_a_fault_of_structure_is_the_only_one_named(written: str, said: str) -> None:
-    """The tree behind it is not the author's, so that nothing else is said of it."""
+    """The tree behind it is not surely the author's, so that nothing else is said of it."""
     node, mistakes = read(written)
 
     assert node is None
@@ -283,14 +280,30 @@ def test_a_fault_of_structure_is_the_only_one_named(written: str, said: str) -> 
     assert mistakes[0].startswith(said)
 
 
-def test_a_slip_is_named_beside_a_fault_that_no_slip_explains() -> None:
-    """The author mends both at once, although the tree cannot be made even without the slip."""
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("a: b: c", 'p.yaml:1:5: an unquoted `: ` in a sentence, write `a: "b: c"`'),
+        ("a: *", 'p.yaml:1:4: a value with `*` without quotes, write `a: "*"`'),
+        ("a: &", 'p.yaml:1:4: a value with `&` without quotes, write `a: "&"`'),
+    ],
+)
+def test_a_fault_with_one_cure_is_shown_with_it_and_read_on(written: str, said: str) -> None:
+    """The reader goes on, and looks at the rest in the same run."""
+    node, mistakes = read(written)
+
+    assert isinstance(node, Table)
+    assert mistakes == [said]
+
+
+def test_a_slip_is_named_beside_a_fault_of_another_kind() -> None:
+    """The author mends both at once."""
     node, mistakes = read("a： {b: @x}")
 
-    assert node is None
+    assert isinstance(node, Table)
     assert mistakes == [
         "p.yaml:1:2: a full-width colon `：`, write `:`",
-        "p.yaml:1:8: a character that cannot begin a value, put the value in quotes",
+        'p.yaml:1:8: a value with `@` without quotes, write `a: {b: "@x"}`',
     ]
 
 

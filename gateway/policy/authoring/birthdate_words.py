@@ -8,7 +8,7 @@ from datetime import date
 from gateway.policy.authoring.birthdates import AgeTable, Passing, age_tables
 from gateway.policy.authoring.words import say_test
 from gateway.policy.policy import Policy
-from gateway.policy.reading.parse_values import era_day
+from gateway.policy.reading.meant import era_day
 from gateway.yaml.mistakes import Language
 
 

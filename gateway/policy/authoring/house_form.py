@@ -14,7 +14,7 @@ from unicodedata import normalize
 
 from gateway.policy.reading.schema import policy_schema
 from gateway.yaml.layout import Path, comments_of, lay_out
-from gateway.yaml.mistakes import Mistakes
+from gateway.yaml.mistakes import Mistake, Mistakes
 from gateway.yaml.read import read_yaml
 from gateway.yaml.slips import SLIPS, repair, without_unseen
 from gateway.yaml.tree import Items, Node, Scalar, Table
@@ -100,7 +100,7 @@ def _meaning(node: Node | None) -> object:
 
 
 def mended(text: str, mistakes_of: Callable[[str], Mistakes]) -> str:
-    """Return a text in which each full-width or unseen sign that is a mistake is the plain one.
+    """Return a text in which each mistake is mended whose message shows a line that is certain, and no other.
 
     `mistakes_of`: returns the mistakes of a text. Signs in sentences, names and addresses are none, and stay.
     """
@@ -113,17 +113,41 @@ def mended(text: str, mistakes_of: Callable[[str], Mistakes]) -> str:
         if count < fewest:
             best, fewest = candidate, count
     for _ in range(_MOST_ROUNDS):
-        better = _without_signs(best, mistakes_of(best))
+        better = _one_round(best, mistakes_of)
         if better == best:
             break
         best = better
     return best
 
 
-def _without_signs(text: str, mistakes: Mistakes) -> str:
+def _one_round(text: str, mistakes_of: Callable[[str], Mistakes]) -> str:
+    """Return a text with fewer mistakes, each of those that are gone mended as its message says; or the same text."""
+    found = list(mistakes_of(text))
+    together = _without_signs(_with_fixes(text, found), mistakes_of)
+    if together != text and len(mistakes_of(together)) < len(found):
+        return together
+    for mistake in found:
+        alone = _with_fixes(text, [mistake])
+        if alone != text and len(mistakes_of(alone)) < len(found):
+            return alone
+    return text
+
+
+def _with_fixes(text: str, mistakes: Sequence[Mistake]) -> str:
+    """Write the text that each mistake says is certain, where the old one still stands."""
+    lines = text.split("\n")
+    for mistake in reversed(mistakes):
+        number, column, fix = mistake.line - 1, mistake.column - 1, mistake.fix
+        if fix is not None and number < len(lines) and lines[number].startswith(fix.old, column):
+            line = lines[number]
+            lines[number] = line[:column] + fix.new + line[column + len(fix.old) :]
+    return "\n".join(lines)
+
+
+def _without_signs(text: str, mistakes_of: Callable[[str], Mistakes]) -> str:
     """Write the plain sign at the place of each mistake that is a full-width one."""
     lines = text.split("\n")
-    for mistake in reversed(list(mistakes)):
+    for mistake in reversed(list(mistakes_of(text))):
         number, column = mistake.where.line - 1, mistake.where.column - 1
         line = lines[number] if number < len(lines) else ""
         sign = line[column : column + 1]

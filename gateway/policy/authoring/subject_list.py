@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from gateway.policy.reading.parse_values import day_of
+from gateway.policy.reading.meant import day_of
 from gateway.policy.reading.sheets import HEADS, column_of, dashed_day, decoded
 from gateway.policy.subject_code import fold_code, show_code
 from gateway.yaml.mistakes import Mistakes, Phrase, Where

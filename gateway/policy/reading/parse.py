@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from gateway.bounded_files import read_file
@@ -18,6 +19,7 @@ from gateway.identity import Scope
 from gateway.policy.conditions import Condition, needs_of
 from gateway.policy.decide import rule_scopes
 from gateway.policy.policy import Accounts, Allow, Match, Policy, Rule, Say, Source
+from gateway.policy.reading.japanese_words import word_for
 from gateway.policy.reading.parse_conditions import ConditionReader, Lists
 from gateway.policy.reading.parse_examples import example_reader
 from gateway.policy.reading.parse_limits import LimitReader
@@ -28,7 +30,7 @@ from gateway.request.same_site import LONGEST_ORIGIN, ORIGIN
 from gateway.settings.origin import is_loopback, origin_of
 from gateway.wire.methods import METHODS as COMMON_METHODS
 from gateway.wire.methods import REGISTERED
-from gateway.yaml.mistakes import Mistakes, Phrase, Where
+from gateway.yaml.mistakes import Fix, Mistakes, Phrase, Where, write
 from gateway.yaml.read import MAX_BYTES, read_yaml, read_yaml_file
 from gateway.yaml.slips import note_slips
 from gateway.yaml.tree import Entry, Items, Node, Scalar, Table
@@ -59,6 +61,18 @@ MORE_METHODS = tuple(REGISTERED.values())
 _RULE = Phrase("a rule", "規則")
 _OUTSIDE = Phrase("lies outside the folder, so it is not read here", "フォルダーの外にあるため、ここでは読みません")
 _WHOLE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*(/[^?#]*)?(?:[?#].*)?")
+_HOST_AND_PATH = re.compile(
+    r"(?:localhost|(?:[A-Za-z0-9-]+\.)+(?!php|html?|jsp|cgi|aspx?|do|pl|css|js)[A-Za-z]{2,})(?::\d+)?(/[^?#]*)(?:[?#].*)?"
+)
+_BETWEEN_PATHS = re.compile(r"(?<![\s・･;；｜|])[\s・･;；｜|]++(?=/)")
+_QUOTES = "“”„‟‘’「」『』〝〞〟"
+_SURELY_MEANT = {"∗": "*", "⁎": "*", "✱": "*", "＊": "*", "∕": "/", "⁄": "/", "⧸": "/", "\\": "/"} | dict.fromkeys(
+    _QUOTES, ""
+)
+LOOK_ALIKES = _SURELY_MEANT | {"※": "*", "×": "*", "✕": "*", "￥": "/", "¥": "/", "…": "**", "‥": "**", "〜": "~"}
+"""Signs in a path that look like one that its author means, and the one to write: no rule would see them otherwise."""
+_PLAIN_SIGNS = str.maketrans(LOOK_ALIKES)
+
 _HEADER_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -198,6 +212,8 @@ class _PolicyReader(Reader):
                 continue
             seen.add(other.resolve())
             root = self._sources.read(other, shown)
+            if root is None:
+                note_slips(scalar, self.mistakes)
             table = None if root is None else self.table(root, KEYS, Phrase("conditions", "条件"))
             if table is None:
                 continue
@@ -380,13 +396,15 @@ class _PolicyReader(Reader):
         path_node, method_node, query_node = (table.get(key) for key in ("path", "method", "query"))
         paths: list[str] = []
         if path_node is not None:
-            for scalar in self.listed(path_node, Phrase("paths", "パス")):
+            for scalar in self._listed_paths(path_node):
                 path = self._path_pattern(scalar)
                 if path is not None:
                     paths.append(path)
         methods: set[str] = set()
         if method_node is not None:
-            for scalar in self.listed(method_node, Phrase("methods", "メソッド")):
+            for scalar in self.listed(
+                method_node, Phrase("methods", "メソッド"), (*METHODS, *MORE_METHODS).__contains__
+            ):
                 word = self.word(scalar, METHODS, Phrase("method", "メソッド"), also=MORE_METHODS)
                 if word is not None:
                     methods.add(word)
@@ -394,29 +412,84 @@ class _PolicyReader(Reader):
         if query_node is not None:
             if isinstance(query_node, Table):
                 for entry in query_node:
+                    if self._parameter_without_colon(entry):
+                        continue
                     values = self.listed(entry.value, Phrase("values", "値"))
                     query[entry.key] = frozenset(value.text for value in values)
             else:
-                self.expected(query_node, Phrase("parameters and their values", "パラメータと値の組"))
+                name, mark, value = ("", "", "")
+                if isinstance(query_node, Scalar):
+                    name, mark, value = normalize("NFKC", query_node.text).lstrip("?").partition("=")
+                remedy = write(f"query: {{{name}: {value}}}") if mark and "&" not in value else None
+                self.expected(query_node, Phrase("parameters and their values", "パラメータと値の組"), remedy)
         return Match(tuple(paths), frozenset(methods), query)
+
+    def _parameter_without_colon(self, entry: Entry) -> bool:
+        """Note `kubun=1` where `kubun: 1` belongs."""
+        name, mark, value = normalize("NFKC", entry.key).partition("=")
+        if not (mark and isinstance(entry.value, Scalar) and not entry.value.text):
+            return False
+        what = Phrase(f"`{entry.key}` has no `:`", f"`{entry.key}` に `:` がありません")
+        line = f"{name}: {value}"
+        self.mistakes.add(entry.where, what, write(line), Fix(entry.key, line))
+        return True
+
+    def _listed_paths(self, node: Node) -> list[Scalar]:
+        """Return the paths of one or a list; several that other signs join are a mistake, noted."""
+        found: list[Scalar] = []
+        for scalar in self.listed(node, Phrase("paths", "パス")):
+            parts = [part for part in _BETWEEN_PATHS.split(scalar.text) if part]
+            if len(parts) < 2 or not scalar.plain:
+                found.append(scalar)
+                continue
+            between = _BETWEEN_PATHS.search(scalar.text)
+            sign = " " if between is None else between[0].strip()[:1] or between[0][0]
+            what = Phrase(f"`{sign}` does not separate paths", f"`{sign}` はパスの区切りになりません")
+            line = ", ".join(parts)
+            fix = Fix(scalar.text, line if isinstance(node, Items) else f"[{line}]")
+            self.mistakes.add(scalar.where, what, write(f"[{line}]"), fix)
+            found += [Scalar(part, scalar.where, plain=False) for part in parts]
+        return found
 
     def _path_pattern(self, scalar: Scalar) -> str | None:
         text = scalar.text
         what = remedy = None
+        half = normalize("NFKC", text).strip(_QUOTES)
+        whole = _WHOLE_URL.fullmatch(half) or _HOST_AND_PATH.fullmatch(half)
+        if whole is not None and not half.startswith("/"):
+            is_url = "://" in half
+            what = (
+                Phrase(f"`{text}` is a whole URL", f"`{text}` は URL 全体です")
+                if is_url
+                else Phrase(f"`{text}` begins with a host", f"`{text}` はホスト名で始まっています")
+            )
+            path = whole[1] or "/"
+            remedy = Phrase(f"write the path alone: `{path}`", f"パスだけを `{path}` と書いてください")
+            fix = Fix(text, path) if is_url and scalar.plain and not set("?#") & set(half) else None
+            self.mistakes.add(scalar.where, what, remedy, fix)
+            return None
         if any(_is_wide(sign) for sign in text):
             # `/admin/＊＊` would be a rule about one odd name, and leave the page to the next rule.
             note_slips(scalar, self.mistakes)
             return None
-        if (whole := _WHOLE_URL.fullmatch(text)) is not None:
-            what = Phrase(f"`{text}` is a whole URL", f"`{text}` は URL 全体です")
-            path = whole[1] or "/"
-            remedy = Phrase(f"write the path alone: `{path}`", f"パスだけを `{path}` と書いてください")
-        elif not text.startswith("/"):
+        odd = next((sign for sign in text if sign in LOOK_ALIKES), None)
+        if odd is not None:
+            line = text.strip(_QUOTES).translate(_PLAIN_SIGNS)
+            line = line if line.startswith("/") else f"/{line}"
+            what = Phrase(
+                f"a sign `{odd}` (U+{ord(odd):04X}) that no path has",
+                f"パスに使えない記号「{odd}」（U+{ord(odd):04X}）",
+            )
+            self.corrected(scalar, what, line, certain=odd in _SURELY_MEANT)
+            return None
+        if not text.startswith("/"):
             if note_slips(scalar, self.mistakes):
                 return None
+            line = f"/{text.removeprefix('~').lstrip('^./')}" if text[:1] in "~^." else f"/{text}"
             what = Phrase(f"the path `{text}` does not begin with `/`", f"パス `{text}` が `/` で始まっていません")
-            remedy = Phrase(f"write `/{text}`", f"`/{text}` と書いてください")
-        elif "?" in text:
+            self.corrected(scalar, what, line, certain=text[0].isalnum())
+            return None
+        if "?" in text:
             what = Phrase(f"`{text}` holds a query", f"`{text}` にクエリがあります")
             remedy = Phrase(
                 "write `query: {name: value}` beside `path`", "`path` の隣に `query: {名前: 値}` と書いてください"
@@ -470,6 +543,9 @@ class _PolicyReader(Reader):
             name = scalar.text
             if name in tuple(Fact):
                 names.append(name)
+            elif name not in conditions and (fact := word_for(name, tuple(Fact))) is not None:
+                what = Phrase(f"there is no fact or condition `{name}`", f"`{name}` という事実・条件はありません")
+                self.corrected(scalar, what, fact)
             elif name not in conditions:
                 self.unknown_name(scalar, [*Fact, *conditions], Phrase("fact or condition", "事実・条件"))
             elif not _HEADER_NAME.fullmatch(name):

@@ -37,13 +37,14 @@ from gateway.policy.conditions import (
     Test,
     TownTest,
 )
+from gateway.policy.reading.meant import meant_hours, meant_network, meant_number, why_no_day
 from gateway.policy.reading.parse_values import Bound, Reader
 from gateway.policy.residence import NotAPlace, find_place
 from gateway.policy.residence import table as place_table
 from gateway.policy.subject_code import fold_code
 from gateway.policy.town import Town, town_of
 from gateway.policy.verdict import ActingFact, Fact, SignedFact, Words, header_word
-from gateway.yaml.mistakes import Mistakes, Phrase
+from gateway.yaml.mistakes import Fix, Mistakes, Phrase, write
 from gateway.yaml.slips import note_slips
 from gateway.yaml.tree import Entry, Items, Node, Scalar, Table, kind_of
 
@@ -57,7 +58,7 @@ RESERVED = frozenset({*(header_word(name) for name in (*Fact, *SignedFact, *Acti
 
 _CONDITION = Phrase("a condition", "条件")
 
-_GENDERS = {"男": Gender.MALE, "男性": Gender.MALE, "女": Gender.FEMALE, "女性": Gender.FEMALE}
+GENDERS = {"男": Gender.MALE, "男性": Gender.MALE, "女": Gender.FEMALE, "女性": Gender.FEMALE}
 _HOLIDAYS = ("祝日", "holiday", "holidays")
 _NO_HOLIDAYS = ("祝日を除く", "no holidays")
 _NEARLY_DAYS = {
@@ -139,6 +140,20 @@ def _start(day: date | MonthDay | None, *, days: int = 0) -> datetime | None:
     if not isinstance(day, date):
         return None
     return datetime.combine(day + timedelta(days=days), time.min, TOKYO)
+
+
+def _is_place(text: str) -> bool:
+    return not isinstance(find_place(text), NotAPlace)
+
+
+def _span_of_ages(node: Items | Scalar) -> tuple[str, str] | None:
+    """Return the ends of 40～50, where a list of ages stands."""
+    items = node.items if isinstance(node, Items) else (node,)
+    if len(items) != 1 or not isinstance(items[0], Scalar):
+        return None
+    first, mark, last = re.sub("[～〜ー-]|から", "~", normalize("NFKC", items[0].text)).partition("~")
+    ends = meant_number(first), meant_number(last)
+    return ends if mark and all(ends) else None
 
 
 class ConditionReader(Reader):
@@ -294,9 +309,15 @@ class ConditionReader(Reader):
         return None if ages is None or len(self.mistakes) > before else Age(ages, on)
 
     def _age_one_of(self, node: Node, counted_from: CountedFrom) -> AgeOneOf | None:
+        if isinstance(node, Items | Scalar) and (span := _span_of_ages(node)) is not None:
+            first, last = span
+            line = f"{{at_least: {first}, at_most: {last}}}"
+            said = Phrase("`in` names each age and no span", "`in` には年齢を一つずつ書きます。範囲は書けません")
+            self.mistakes.add(node.where, said, write(line))
+            return None
         ages = [
             self.number(scalar, Phrase("an age", "年齢"), 0, HIGHEST_AGE)
-            for scalar in self.listed(node, Phrase("an age", "年齢"))
+            for scalar in self.listed(node, Phrase("an age", "年齢"), meant_number)
         ]
         known = frozenset(age for age in ages if age is not None)
         return AgeOneOf(known, counted_from) if known and None not in ages else None
@@ -331,8 +352,8 @@ class ConditionReader(Reader):
         return AgeRange(at_least, below, counted_from)
 
     def _gender(self, node: Node) -> Test | None:
-        word = self.word(node, tuple(Gender), Phrase("a gender", "性別"), also=tuple(_GENDERS))
-        return None if word is None else GenderTest(_GENDERS.get(word) or Gender(word))
+        word = self.word(node, tuple(Gender), Phrase("a gender", "性別"), also=tuple(GENDERS))
+        return None if word is None else GenderTest(GENDERS.get(word) or Gender(word))
 
     def _account(self, node: Node) -> Test | None:
         if isinstance(node, Scalar):
@@ -389,17 +410,32 @@ class ConditionReader(Reader):
         return len(written) == len([day for day in (since, until) if day is not None])
 
     def _residence(self, node: Node) -> Test | None:
+        places = node.items if isinstance(node, Items) else (node,)
+        if any(isinstance(place, Scalar) and _is_place(place.text) for place in places):
+            node = self._without_in(node, "residence")
         table = self.table(node, ("in",), Phrase("`{in: [...]}`", "`{in: [...]}`"))
         value = None if table is None else self.need(table, "in", Phrase("`residence`", "`residence`"))
         if value is None:
             return None
         codes: set[str] = set()
-        written = self.listed(value, Phrase("a place", "地名"))
+        written = self.listed(value, Phrase("a place", "地名"), _is_place)
         for scalar in written:
             code = self._place(scalar)
             if code is not None:
                 codes.add(code)
         return ResidenceTest(frozenset(codes)) if codes else None
+
+    def _without_in(self, node: Node, key: str) -> Node:
+        """Note a value without its `in`, and return the table that was meant."""
+        items = [item.text for item in (node.items if isinstance(node, Items) else (node,)) if isinstance(item, Scalar)]
+        line = f"[{', '.join(items)}]" if key == "residence" else items[0] if items else ""
+        if not line.strip("[]"):
+            return node
+        found = kind_of(node)
+        what = Phrase(f"expected `{{in: …}}`, found {found.en}", f"`{{in: …}}` を書くところに{found.ja}があります")
+        fix = Fix(node.text, f"{{in: {line}}}") if isinstance(node, Scalar) and node.plain else None
+        self.mistakes.add(node.where, what, write(f"{key}: {{in: {line}}}"), fix)
+        return Table((Entry("in", node.where, node),), node.where)
 
     def _place(self, scalar: Scalar) -> str | None:
         note_slips(scalar, self.mistakes)
@@ -457,6 +493,8 @@ class ConditionReader(Reader):
         return None
 
     def _subject(self, node: Node, written: Written) -> Test | None:
+        if isinstance(node, Scalar) and node.text.endswith((".yaml", ".yml", ".csv")):
+            node = self._without_in(node, "subject")
         table = self.table(node, ("in",), Phrase("`{in: file}`", "`{in: ファイル}`"))
         value = None if table is None else self.need(table, "in", Phrase("`subject`", "`subject`"))
         text = None if value is None else self.text(value, Phrase("the path of a list", "一覧のファイル名"))
@@ -468,6 +506,9 @@ class ConditionReader(Reader):
             shown = str(Path(written.file).parent / text)
             before = len(self.mistakes)
             root = self._lists.read(Path(key), shown)
+            if root is None and isinstance(value, Scalar):
+                # A full-width sign in its name is the likely reason.
+                note_slips(value, self.mistakes)
             if root is None:
                 if len(self.mistakes) == before:
                     self.mistakes.add(written.entry.where, Phrase(f"`{text}` cannot be read", f"`{text}` が読めません"))
@@ -537,17 +578,19 @@ class ConditionReader(Reader):
 
     def _network(self, node: Node) -> Test | None:
         networks: list[Network] = []
-        for scalar in self.listed(node, Phrase("a network", "ネットワーク")):
-            text = self.clean(scalar, Phrase("a network", "ネットワーク"))
-            if text is None:
-                continue
+        for scalar in self.listed(node, Phrase("a network", "ネットワーク"), meant_network):
+            half = normalize("NFKC", scalar.text).strip()
             try:
-                network = ip_network(text, strict=False)
+                network = ip_network(half, strict=False)
             except ValueError:
-                what = Phrase(f"`{text}` is not a network", f"`{text}` はネットワークではありません")
+                what = Phrase(f"`{scalar.text}` is not a network", f"`{scalar.text}` はネットワークではありません")
+                if meant := meant_network(scalar.text):
+                    self.corrected(scalar, what, meant)
+                    continue
                 remedy = Phrase("write it as `192.0.2.0/24`", "`192.0.2.0/24` のように書いてください")
                 self.mistakes.add(scalar.where, what, remedy)
                 continue
+            text = self.clean(scalar, Phrase("a network", "ネットワーク")) or half
             if "/" in text and network.network_address != ip_network(text.partition("/")[0]).network_address:
                 what = Phrase(f"`{text}` names an address inside a network", f"`{text}` はネットワークの途中の番地です")
                 self.mistakes.add(scalar.where, what, Phrase(f"write `{network}`", f"`{network}` と書いてください"))
@@ -557,6 +600,13 @@ class ConditionReader(Reader):
 
     def _dates(self, node: Node, written: Written) -> Test | None:
         keys = ("from", "until", "hours", "days", "in")
+        if isinstance(node, Scalar) and node.text:
+            what, remedy = why_no_day(node.text)
+            if re.match("write `(from: .*)`$", remedy.en):
+                period = remedy.en.removeprefix("write `").removesuffix("`")
+                fix = Fix(node.text, f"{{{period}}}") if node.plain else None
+                self.mistakes.add(node.where, what, write(f"dates: {{{period}}}"), fix)
+                return None
         table = self.table(node, keys, Phrase("keys of `dates`", "`dates` の項目"))
         if table is None:
             return None
@@ -588,6 +638,10 @@ class ConditionReader(Reader):
         )
 
     def _hours(self, node: Node) -> tuple[time | None, time | None]:
+        if isinstance(node, Scalar) and (meant := meant_hours(node.text)):
+            what = Phrase(f"`{node.text}` names no hours", f"`{node.text}` は時間帯の書き方ではありません")
+            self.mistakes.add(node.where, what, write(f"hours: {meant}"), Fix(node.text, meant) if node.plain else None)
+            return None, None
         hours = self.table(
             node, ("from", "until"), Phrase("`{from: 9:00, until: 17:00}`", "`{from: 9:00, until: 17:00}`")
         )
@@ -618,6 +672,7 @@ class ConditionReader(Reader):
         shown = str(Path(written.file).parent / node.text)
         root = self._lists.read(written.folder / node.text, shown)
         if root is None:
+            note_slips(node, self.mistakes)
             if len(self.mistakes) == before:
                 self.mistakes.add(node.where, Phrase(f"`{node.text}` cannot be read", f"`{node.text}` が読めません"))
             return [], node.text
@@ -701,7 +756,7 @@ class ConditionReader(Reader):
         numbered: set[tuple[int, int]] = set()
         holidays = no_holidays = False
         for scalar in self.listed(node, Phrase("a day of the week", "曜日")):
-            text = normalize("NFKC", scalar.text.strip())
+            text = normalize("NFKC", scalar.text.strip()).strip("()[]「」")
             number = _NUMBERED.fullmatch(text)
             weekday = _weekday(text if number is None else number[4])
             if text.lower() in _HOLIDAYS:

@@ -6,18 +6,22 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from ipaddress import ip_address
+from unicodedata import normalize
 
 from gateway.identity import EARLIEST_YEAR, AccountKind, Acting, Birthdate, Gender, Role
 from gateway.instant import TOKYO, Instant, start_of
 from gateway.policy.conditions import all_needs
 from gateway.policy.example import EXAMPLE_CLIENT, EXAMPLE_SUBJECT, NOTHING, Example, Expect, Who
 from gateway.policy.policy import Policy
-from gateway.policy.reading.parse_values import Reader, day_of
+from gateway.policy.reading.japanese_words import word_for
+from gateway.policy.reading.meant import day_of, meant_day, meant_duration, meant_moment, why_no_day
+from gateway.policy.reading.parse_conditions import GENDERS
+from gateway.policy.reading.parse_values import Reader
 from gateway.policy.verdict import Fact
 from gateway.request.target import TargetFault, canonical, escaped
 from gateway.settings.settings import PathSettings
 from gateway.settings.typed import duration_of
-from gateway.yaml.mistakes import Mistakes, Phrase, did_you_mean
+from gateway.yaml.mistakes import Mistakes, Phrase, did_you_mean, one_of
 from gateway.yaml.tree import Items, Node, Scalar, Table, unknown_key
 
 _EVERYTHING = PathSettings(parameters="keep", encoded_slash="keep", merge_slashes=True)
@@ -43,9 +47,9 @@ class ExampleReader(Reader):
     def __init__(self, mistakes: Mistakes, names: Iterable[str], disclosed: Iterable[str], *, clock: bool) -> None:
         """Take the names that can refuse, the names that can be told, and whether the policy looks at days."""
         super().__init__(mistakes)
-        self._names = tuple(names)
+        self.names = tuple(names)
         self._disclosed = tuple(disclosed)
-        self._clock = clock
+        self.needs_moment = clock
 
     def examples(self, node: Node) -> tuple[Example, ...]:
         """Return every example that could be read."""
@@ -110,15 +114,20 @@ class ExampleReader(Reader):
         return self.text(node, Phrase("a title", "題")) or ""
 
     def _request(self, node: Node) -> tuple[str, str, str | None, str] | None:
-        text = self.clean(node, Phrase("a request", "リクエスト"))
-        if text is None:
+        written = self.text(node, Phrase("a request", "リクエスト"))
+        if written is None:
             return None
+        text = normalize("NFKC", written).strip()
         match = REQUEST.fullmatch(text)
         if match is None:
-            what = Phrase(f"`{text}` is not a request", f"`{text}` はリクエストではありません")
-            remedy = Phrase("write it as `GET /path`", "`GET /path` のように書いてください")
-            self.mistakes.add(node.where, what, remedy)
+            what = Phrase(f"`{written}` is not a request", f"`{written}` はリクエストではありません")
+            if meant := _meant_request(text):
+                self.corrected(node, what, meant)
+            else:
+                remedy = Phrase("write it as `GET /path`", "`GET /path` のように書いてください")
+                self.mistakes.add(node.where, what, remedy)
             return None
+        self.clean(node, Phrase("a request", "リクエスト"))
         # Read by the door's own canonicaliser; an author may write signs that a browser would have escaped.
         target = canonical(escaped(match[2]), _EVERYTHING)
         if isinstance(target, TargetFault):
@@ -142,14 +151,17 @@ class ExampleReader(Reader):
             ending = next((each for each in _UNKNOWN if name.endswith(each)), "")
             bare = name.removesuffix(ending).rstrip()
             unknown, name = bare != name, bare
-            if name and name not in self._names:
+            if name and name not in self.names:
                 self.unknown_name(
-                    Scalar(name, node.where), self._names, Phrase("condition, limit or rule", "条件・回数の制限・規則")
+                    Scalar(name, node.where), self.names, Phrase("condition, limit or rule", "条件・回数の制限・規則")
                 )
                 return None
             return Expect.DENY, name, unknown
         if text not in tuple(Expect):
             what = Phrase(f"`{text}` cannot be expected", f"`{text}` は `expect` に書けません")
+            if (meant := meant_verdict(text, self.names)) is not None:
+                self.corrected(node, what, meant)
+                return None
             remedy = Phrase(
                 "write `allow`, `sign in`, `sign in again`, `deny NAME` or `deny NAME (unknown)`",
                 "`allow`・`sign in`・`sign in again`・`deny 名前`・`deny 名前 (unknown)` のいずれかを書いてください",
@@ -161,21 +173,37 @@ class ExampleReader(Reader):
     def _at(self, table: Table) -> Instant | None:
         node = table.get("at")
         if node is None:
-            if self._clock:
+            if self.needs_moment:
                 self.need(table, "at", _EXAMPLE)
                 return None
             return NO_MOMENT
-        text = self.clean(node, Phrase("a day or a moment", "日付か日時"))
+        text = self.text(node, Phrase("a day or a moment", "日付か日時"))
         if text is None:
             return None
-        moment = moment_of(text)
-        if moment is None:
-            what = Phrase(f"`{text}` is not a day or a moment", f"`{text}` は日付でも日時でもありません")
-            remedy = Phrase(
-                "write `2026-11-23` or `2026-11-23 10:00`", "`2026-11-23` か `2026-11-23 10:00` のように書いてください"
+        moment = moment_of(normalize("NFKC", text).strip())
+        if moment is not None:
+            self.clean(node, Phrase("a day or a moment", "日付か日時"))
+            return moment
+        what = Phrase(f"`{text}` is not a day or a moment", f"`{text}` は日付でも日時でもありません")
+        meant = meant_day(text) or meant_moment(text)
+        if len(meant) > len("12-29"):
+            self.corrected(node, what, meant)
+            return None
+        why, remedy = why_no_day(text)
+        if why.en == f"`{text}` is not a day":
+            why, remedy = (
+                what,
+                Phrase(
+                    "write `2026-11-23` or `2026-11-23 10:00`",
+                    "`2026-11-23` か `2026-11-23 10:00` のように書いてください",
+                ),
             )
-            self.mistakes.add(node.where, what, remedy)
-        return moment
+        elif why.en.startswith(f"`{text}` is not a day:"):
+            # The words of this place, and the reason.
+            reason = why.en.removeprefix(f"`{text}` is not a day")
+            why = Phrase(f"{what.en}{reason}", why.ja)
+        self.mistakes.add(node.where, why, remedy)
+        return None
 
     def _who(self, node: Node | None) -> Who | None:
         if node is None or (isinstance(node, Scalar) and node.text == "nobody"):
@@ -196,8 +224,8 @@ class ExampleReader(Reader):
         if "birthdate" in texts and (value := table.get("birthdate")) is not None:
             birthdate = self._birthdate(value)
         if "gender" in texts and (value := table.get("gender")) is not None:
-            word = self.word(value, tuple(Gender), Phrase("gender", "性別"))
-            gender = None if word is None else Gender(word)
+            word = self.word(value, tuple(Gender), Phrase("gender", "性別"), also=tuple(GENDERS))
+            gender = None if word is None else GENDERS.get(word) or Gender(word)
         subject = texts.get("subject", EXAMPLE_SUBJECT)
         return Who(subject, texts.get("name"), texts.get("address"), birthdate, gender, self._acting(table, texts))
 
@@ -216,26 +244,45 @@ class ExampleReader(Reader):
         return Acting(name, AccountKind(kind or "person"), None if role is None else Role(role))
 
     def _birthdate(self, node: Node) -> Birthdate | None:
-        text = self.clean(node, Phrase("a birthdate", "生年月日"))
+        text = self.text(node, Phrase("a birthdate", "生年月日"))
         if text is None:
             return None
-        found = birthdate_of(text)
-        if found is None:
-            what = Phrase(f"`{text}` is not a birthdate", f"`{text}` は生年月日ではありません")
+        found = birthdate_of(normalize("NFKC", text).strip())
+        if found is not None:
+            self.clean(node, Phrase("a birthdate", "生年月日"))
+            return found
+        what = Phrase(f"`{text}` is not a birthdate", f"`{text}` は生年月日ではありません")
+        meant = meant_day(text)
+        if len(meant) > len("12-29"):
+            self.corrected(node, what, meant)
+            return None
+        why, why_not = why_no_day(text)
+        if why.en != f"`{text}` is not a day" and "period" not in why.en:
+            reason = why.en.removeprefix(f"`{text}` is ").removeprefix("not a day: ")
+            self.mistakes.add(node.where, Phrase(f"{what.en}: {reason}", why.ja), why_not)
+        else:
             remedy = Phrase(
                 "write `1986-04-01`; with unknown parts `1986-04` or `1986`",
                 "`1986-04-01`、日や月が不詳なら `1986-04`・`1986` と書いてください",
             )
             self.mistakes.add(node.where, what, remedy)
-        return found
+        return None
 
     def _ago(self, node: Node | None) -> float:
-        text = None if node is None else self.clean(node, Phrase("`20m ago`", "`20m ago`"))
-        if node is None or text is None:
+        written = None if node is None else self.text(node, Phrase("`20m ago`", "`20m ago`"))
+        if node is None or written is None:
             return 0.0
+        text = normalize("NFKC", written).strip()
         seconds = duration_of(text.removesuffix("ago").strip())
-        if seconds is None or not text.endswith(" ago"):
-            what = Phrase(f"`{text}` is not the time since a sign-in", f"`{text}` はログインからの時間ではありません")
+        if seconds is not None and text.endswith(" ago"):
+            self.clean(node, Phrase("`20m ago`", "`20m ago`"))
+        else:
+            what = Phrase(
+                f"`{written}` is not the time since a sign-in", f"`{written}` はログインからの時間ではありません"
+            )
+            if meant := meant_duration(written):
+                self.corrected(node, what, f"{meant} ago")
+                return 0.0
             self.mistakes.add(node.where, what, Phrase("write `20m ago`", "`20m ago` のように書いてください"))
             return 0.0
         return seconds
@@ -264,9 +311,39 @@ class ExampleReader(Reader):
                 unknown_key(entry, self._disclosed, self.mistakes)
                 continue
             text = self.text(entry.value, Phrase("a value or `nothing`", "値か `nothing`"))
-            if text is not None:
-                disclosed[entry.key] = text
+            if text is None:
+                continue
+            if entry.key not in tuple(Fact) and text not in _TOLD_OF_CONDITIONS:
+                what = Phrase(
+                    f"`{text}` is never told of a condition", f"条件について `{text}` と伝えることはありません"
+                )
+                meant = word_for(text, _TOLD_OF_CONDITIONS)
+                if meant is not None:
+                    self.corrected(entry.value, what, meant)
+                else:
+                    self.mistakes.add(entry.value.where, what, one_of(_TOLD_OF_CONDITIONS))
+                continue
+            disclosed[entry.key] = text
         return disclosed
+
+
+_TOLD_OF_CONDITIONS = ("yes", "no", NOTHING)
+_METHOD_AND_URL = re.compile(r"(?:([A-Za-z]+)[\s　]*)?(?:https?://[^/\s]+)?(/\S*)")
+
+
+def _meant_request(text: str) -> str:
+    """Return the request of `get /in`, `/in` or a whole URL; empty: it is none."""
+    found = _METHOD_AND_URL.fullmatch(text)
+    return "" if found is None else f"{(found[1] or 'GET').upper()} {found[2]}"
+
+
+def meant_verdict(text: str, names: tuple[str, ...]) -> str | None:
+    """Return the verdict that Japanese words or capitals mean: 許可, 拒否 市民, Deny adult."""
+    verdict, _, name = re.sub("[\\s\u3000:：]+", " ", text).strip().partition(" ")
+    meant = word_for(verdict, tuple(Expect))
+    if meant == Expect.DENY:
+        return f"deny {name}".strip() if not name or name in names else None
+    return meant if not name else None
 
 
 def example_reader(policy: Policy, mistakes: Mistakes, *, also: Iterable[str] = ()) -> ExampleReader:

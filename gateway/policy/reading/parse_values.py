@@ -6,18 +6,29 @@ A reader that finds a mistake notes it and returns `None`, so that its caller go
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from unicodedata import category, normalize
 
 from gateway.instant import TOKYO
 from gateway.language import Language
 from gateway.policy.conditions import MonthDay
+from gateway.policy.reading.japanese_words import key_for, word_for
+from gateway.policy.reading.meant import (
+    day_of,
+    is_certain,
+    meant_clock,
+    meant_day,
+    meant_duration,
+    meant_moment,
+    meant_number,
+    why_no_day,
+)
 from gateway.policy.verdict import Words
 from gateway.settings.typed import duration_of
-from gateway.yaml.mistakes import Mistakes, Phrase, Where, did_you_mean, one_of
+from gateway.yaml.mistakes import Fix, Mistakes, Phrase, did_you_mean, one_of, write
 from gateway.yaml.slips import note_slips
-from gateway.yaml.tree import Items, Node, Scalar, Table, kind_of, unknown_key
+from gateway.yaml.tree import Entry, Items, Node, Scalar, Table, kind_of, unknown_key
 
 LANGUAGES = tuple(language.value for language in Language)
 """The languages of every text: those of our pages. A page shows a text in its own language, or else in Japanese."""
@@ -66,10 +77,60 @@ class Reader:
             self.expected(node, what)
             return None
         words = tuple(known)
+        if all(entry.key in words for entry in node):
+            return node
+        entries: list[Entry] = []
+        loose: list[Entry] = []
         for entry in node:
-            if entry.key not in words:
+            if entry.key in words:
+                entries.append(entry)
+                loose = []
+            elif (read := self._meant_entry(entry, words)) is not None:
+                entries.append(read)
+                loose = []
+            elif entries and _is_loose(entry) and isinstance(entries[-1].value, Scalar):
+                loose.append(entry)
+                if entry is node.entries[-1] or not _is_loose(node.entries[node.entries.index(entry) + 1]):
+                    self._without_brackets(entries[-1], loose)
+            else:
                 unknown_key(entry, words, self.mistakes)
-        return node
+                entries.append(entry)
+        return Table(tuple({entry.key: entry for entry in entries}.values()), node.where)
+
+    def _without_brackets(self, entry: Entry, loose: list[Entry]) -> None:
+        """Note a list without brackets: YAML takes what stands behind its first comma for further keys."""
+        first = entry.value.text if isinstance(entry.value, Scalar) else ""
+        line = ", ".join([first, *(each.key for each in loose)])
+        what = Phrase(
+            f"a list without brackets: `{entry.key}: {line}`", f"リストに括弧がありません（`{entry.key}: {line}`）"
+        )
+        self.mistakes.add(entry.value.where, what, write(f"{entry.key}: [{line}]"))
+
+    def _meant_entry(self, entry: Entry, words: tuple[str, ...]) -> Entry | None:
+        """Note a key in another form, and return its entry as it was meant: `ｎａｍｅ`, `Name`, `名前`, `name=r`."""
+        key, where, value = entry.key, entry.where, entry.value
+        half = normalize("NFKC", key)
+        if half in words:
+            what = Phrase(f"full-width letters `{key}`", f"全角の英字「{key}」")
+            self.mistakes.add(where, what, write(half), Fix(key, half))
+            return Entry(half, where, value)
+        if half.lower() in words or key_for(half, words) is not None:
+            meant = key_for(half, words) or half.lower()
+            what = Phrase(f"unknown key `{key}`", f"`{key}` という項目はありません")
+            self.mistakes.add(where, what, write(f"{meant}: …"), Fix(key, meant))
+            return Entry(meant, where, value)
+        found = _NO_COLON.fullmatch(key)
+        if found is None or found[1] not in words or not (isinstance(value, Scalar) and not value.text):
+            return None
+        name, sign, rest = found.groups()
+        what = (
+            Phrase("no space behind `:`", "`:` の後ろに空白がありません")
+            if sign == ":"
+            else Phrase(f"`{sign}` where `:` belongs", f"`:` のところに `{sign}` があります")
+        )
+        line = f"{name}: {rest}"
+        self.mistakes.add(where.moved(len(name)), what, write(line), Fix(key[len(name) :], f": {rest}"))
+        return Entry(name, where, Scalar(rest, where.moved(len(key) - len(rest))))
 
     def need(self, table: Table, key: str, what: Phrase) -> Node | None:
         """Return a key's value; a missing one is noted at the mapping."""
@@ -153,8 +214,11 @@ class Reader:
                 found.append(entry.key)
         return found
 
-    def listed(self, node: Node, what: Phrase) -> list[Scalar]:
-        """Return one or a list of texts; full-width commas in a plain one are slips, and separate it."""
+    def listed(self, node: Node, what: Phrase, is_one: Callable[[str], object] | None = None) -> list[Scalar]:
+        """Return one or a list of texts; full-width commas in a plain one are slips, and separate it.
+
+        `is_one` says whether a text is one of these; a text of several that other signs join is a mistake, too.
+        """
         nodes = node.items if isinstance(node, Items) else (node,)
         found: list[Scalar] = []
         for item in nodes:
@@ -164,13 +228,26 @@ class Reader:
                 bare = item.text.strip().strip(_BRACKETS)
                 parts = [part.strip() for part in re.split("[、，]", bare)]
                 if bare == item.text.strip():
-                    note_slips(item, self.mistakes)
+                    note_slips(item, self.mistakes, "、，")
                 else:
                     said = Phrase(
                         f"`{item.text[0]}` does not separate names", f"`{item.text[0]}` は名前の区切りになりません"
                     )
                     line = ", ".join(parts)
                     self.mistakes.add(item.where, said, Phrase(f"write `[{line}]`", f"`[{line}]` と書いてください"))
+                found += [Scalar(part, item.where, plain=False) for part in parts]
+            elif is_one is not None and not is_one(item.text) and (parts := _joined_values(item.text, is_one)):
+                signs = item.text
+                for part in parts:
+                    signs = signs.replace(part, "", 1)
+                sign = signs.strip()[:1] or signs[:1] or " "
+                if sign in "［｛「" and note_slips(item, self.mistakes, "［］｛｝「」"):
+                    found += [Scalar(part, item.where, plain=False) for part in parts]
+                    continue
+                said = Phrase(f"`{sign}` does not separate values", f"`{sign}` は値の区切りになりません")
+                line = ", ".join(parts)
+                fix = Fix(item.text, line if isinstance(node, Items) else f"[{line}]") if item.plain else None
+                self.mistakes.add(item.where, said, write(f"[{line}]"), fix)
                 found += [Scalar(part, item.where, plain=False) for part in parts]
             else:
                 found.append(item)
@@ -188,22 +265,35 @@ class Reader:
         if text is None:
             return None
         if text not in words and text not in also:
-            found = Phrase(f"unknown {what.en} `{text}`", f"{what.ja} `{text}` はありません")
-            self.mistakes.add(node.where, found, did_you_mean(text, (*words, *also)) or one_of(words))
+            bare = what.en.removeprefix("a ").removeprefix("an ")
+            found = Phrase(f"unknown {bare} `{text}`", f"{what.ja} `{text}` はありません")
+            meant = word_for(text, words)
+            if meant is not None and meant.lower() != text.lower():
+                self.corrected(node, found, meant)
+            elif meant is not None and isinstance(node, Scalar) and node.plain:
+                self.mistakes.add(node.where, found, did_you_mean(text, words), Fix(node.text, meant))
+            else:
+                self.mistakes.add(node.where, found, did_you_mean(text, (*words, *also)) or one_of(words))
             return None
         return text
 
     def number(self, node: Node, what: Phrase, low: int, high: int) -> int | None:
         """Return a whole number between two, both included."""
-        text = self.clean(node, what)
-        if text is None:
+        written = self.text(node, what)
+        if written is None:
             return None
-        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not low <= int(text) <= high:
+        text = normalize("NFKC", written).strip()
+        if re.fullmatch(r"\d{1,9}", text, re.ASCII) and low <= int(text) <= high:
+            self.clean(node, what)
+            return int(text)
+        found = Phrase(f"`{written}` is not {what.en}", f"`{written}` は{what.ja}ではありません")
+        meant = meant_number(written)
+        if meant and low <= int(meant) <= high:
+            self.corrected(node, found, meant)
+        else:
             remedy = Phrase(f"write {low} to {high}", f"{low} から {high} までの数を書いてください")
-            found = Phrase(f"`{text}` is not {what.en}", f"`{text}` は{what.ja}ではありません")
             self.mistakes.add(node.where, found, remedy)
-            return None
-        return int(text)
+        return None
 
     def truth(self, node: Node, what: Phrase) -> bool | None:
         """Return `true` or `false`, and nothing that looks like them."""
@@ -212,78 +302,102 @@ class Reader:
 
     def duration(self, node: Node, what: Phrase) -> float | None:
         """Return seconds of `90s`, `5m`, `2h` or `3d`."""
-        text = self.clean(node, what)
-        if text is None:
+        written = self.text(node, what)
+        if written is None:
             return None
-        seconds = duration_of(text)
-        if seconds is None:
-            found = Phrase(f"`{text}` is not {what.en}", f"`{text}` は{what.ja}ではありません")
+        seconds = duration_of(normalize("NFKC", written).strip())
+        if seconds is not None:
+            self.clean(node, what)
+            return seconds
+        found = Phrase(f"`{written}` is not {what.en}", f"`{written}` は{what.ja}ではありません")
+        if meant := meant_duration(written):
+            self.corrected(node, found, meant)
+        else:
             remedy = Phrase("write `30s`, `5m`, `2h` or `3d`", "`30s`・`5m`・`2h`・`3d` のように書いてください")
             self.mistakes.add(node.where, found, remedy)
-        return seconds
+        return None
 
     def day(self, node: Node) -> date | None:
         """Return a day written `2026-04-01`."""
-        text = self.clean(node, DAY)
+        text = self.text(node, DAY)
         if text is None:
             return None
-        found = day_of(text)
+        found = day_of(normalize("NFKC", text).strip())
         if found is None:
-            self._not_a_day(node.where, text)
+            self._not_a_day(node, text, meant_day(text))
+            return None
+        self.clean(node, DAY)
         return found
 
     def day_or_moment(self, node: Node) -> Bound:
         """Return a day, `12-29` as a day of every year, or `2026-12-01 10:00` as a moment in Japan."""
-        text = self.clean(node, DAY)
-        if text is None:
+        written = self.text(node, DAY)
+        if written is None:
             return None
+        text = normalize("NFKC", written).strip()
         yearly = re.fullmatch(r"(\d{1,2})-(\d{1,2})", text, re.ASCII)
-        if yearly is not None:
-            month_day = MonthDay(int(yearly[1]), int(yearly[2]))
-            try:
-                date(2024, month_day.month, month_day.day)
-            except ValueError:
-                self._not_a_day(node.where, text)
-                return None
-            return month_day
         timed = re.fullmatch(r"(\S+)[ T]+(\d{1,2}:\d{2})", text, re.ASCII)
-        found = day_of(text if timed is None else timed[1])
+        found: Bound
+        if yearly is not None:
+            leap = day_of(f"2024-{yearly[1]}-{yearly[2]}")
+            found = None if leap is None else MonthDay(leap.month, leap.day)
+        else:
+            found = day_of(text if timed is None else timed[1])
         if found is None:
-            self._not_a_day(node.where, text if timed is None else timed[1])
+            self._not_a_day(node, written, meant_day(written) or meant_moment(written))
             return None
-        if timed is None:
+        self.clean(node, DAY)
+        if timed is None or isinstance(found, MonthDay):
             return found
-        clock = self.clock(Scalar(timed[2], node.where))
+        if re.match("2[5-9]:", timed[2]) and (meant := meant_moment(text)):
+            self.corrected(
+                node, Phrase(f"`{timed[2]}` is not a time of day", f"`{timed[2]}` は時刻ではありません"), meant
+            )
+            return None
+        clock = self.clock(Scalar(timed[2], node.where.moved(text.index(timed[2])), plain=False))
         if clock is None:
             return None
         if timed[2] == "24:00":
             found += timedelta(days=1)
         return datetime.combine(found, clock, TOKYO)
 
-    def _not_a_day(self, where: Where, text: str) -> None:
-        meant = meant_day(text)
-        remedy = (
-            Phrase("write it as `2026-04-01`", "`2026-04-01` のように書いてください")
-            if not meant
-            else Phrase(f"write `{meant}`", f"`{meant}` と書いてください")
-        )
-        self.mistakes.add(where, Phrase(f"`{text}` is not a day", f"`{text}` という日はありません"), remedy)
+    def _not_a_day(self, node: Node, text: str, meant: str) -> None:
+        if meant:
+            self.corrected(node, Phrase(f"`{text}` is not a day", f"`{text}` という日はありません"), meant)
+        else:
+            self.mistakes.add(node.where, *why_no_day(text))
+
+    def corrected(self, node: Node, what: Phrase, line: str, *, certain: bool = True) -> None:
+        """Note a mistake with what to write instead; `certain`: nothing else can have been meant."""
+        fix = None
+        if certain and isinstance(node, Scalar) and node.plain and is_certain(node.text):
+            fix = Fix(node.text, line)
+        self.mistakes.add(node.where, what, write(line), fix)
 
     def clock(self, node: Node) -> time | None:
         """Return a time of day written `9:00`; `24:00` is the end of the day."""
         what = Phrase("a time of day", "時刻")
-        text = self.clean(node, what)
-        if text is None:
+        written = self.text(node, what)
+        if written is None:
             return None
+        text = normalize("NFKC", written).strip()
         match = re.fullmatch(r"(\d{1,2}):(\d{2})", text, re.ASCII)
-        if text == "24:00":
-            return time(0, 0)
-        if match is None or int(match[1]) > 23 or int(match[2]) > 59:
-            remedy = Phrase("write it as `9:00`", "`9:00` のように書いてください")
-            found = Phrase(f"`{text}` is not a time of day", f"`{text}` は時刻ではありません")
+        if match is not None and (text == "24:00" or (int(match[1]) <= 23 and int(match[2]) <= 59)):
+            self.clean(node, what)
+            return time(0, 0) if text == "24:00" else time(int(match[1]), int(match[2]))
+        found = Phrase(f"`{written}` is not a time of day", f"`{written}` は時刻ではありません")
+        if meant := meant_clock(written):
+            self.corrected(node, found, meant)
+        elif match is not None and 24 <= int(match[1]) <= 30 and int(match[2]) <= 59:
+            next_day = f"{int(match[1]) - 24}:{match[2]}"
+            remedy = Phrase(
+                f"write `{next_day}`: hours that end before they begin end on the next day",
+                f"翌日の `{next_day}` と書いてください。始まりより早い終わりは翌日になります",
+            )
             self.mistakes.add(node.where, found, remedy)
-            return None
-        return time(int(match[1]), int(match[2]))
+        else:
+            self.mistakes.add(node.where, found, Phrase("write it as `9:00`", "`9:00` のように書いてください"))
+        return None
 
     def unknown_name(self, scalar: Scalar, known: Iterable[str], what: Phrase) -> None:
         """Note a name that nothing bears; several names that other signs join are named with the line to write."""
@@ -323,81 +437,46 @@ def _comma_in_sentence(table: Table, known: tuple[str, ...]) -> str:
     return "{" + ", ".join(said) + "}"
 
 
+_NO_COLON = re.compile(r"([A-Za-z_-]+)\s*([:：；;＝=])\s*(\S.*)")
+
+
+def _is_loose(entry: Entry) -> bool:
+    """Whether an entry is no more than a word between commas."""
+    return isinstance(entry.value, Scalar) and entry.value.plain and not entry.value.text
+
+
 _EITHER = ("または", "又は", "もしくは", "or")
 _JOINS = re.compile(
-    r"(かつ|および|及び|並びに|ならびに|または|又は|もしくは|[、，,・･／/;；｜|＋+＆&\u3000 ]|\b(?:and|or)\b)"
+    r"(かつ|および|及び|並びに|ならびに|または|又は|もしくは|と|[、，,・･／/;；｜|＋+＆&→⇒￥¥\\\u3000 ]|\b(?:and|or)\b)"
 )
+_BETWEEN_VALUES = re.compile(r"[、，,・･／;；｜|＋+＆&→\u3000 ]|および|及び|かつ|または|又は|と")
+
+
+def _joined_values(text: str, is_one: Callable[[str], object]) -> list[str]:
+    """Return the values that a text has between signs or brackets of its own; none: it is something else."""
+    pieces = [piece.strip().strip(_BRACKETS).strip() for piece in _BETWEEN_VALUES.split(text.strip().strip(_BRACKETS))]
+    pieces = [piece for piece in pieces if piece]
+    return pieces if pieces and all(map(is_one, pieces)) else []
+
+
+_MARKS = r"(?:^|(?<=\s))(?:[-－ー・●○■◆*＊]|\(?\d{1,2}[.)．）]|[①-⑳]) ?(?=\S)"
+"""A mark that should begin an item of a list."""
+
 _BRACKETS = "［］[]（）()「」『』【】〔〕｛｝{}〈〉《》"
 
 
 def _joined_names(text: str, known: tuple[str, ...]) -> tuple[str, list[str]] | None:
     """Return the first sign that joins or encloses known names in one text, and these names."""
-    bare = text.strip().strip(_BRACKETS).strip()
-    pieces = [piece.strip() for piece in _JOINS.split(bare)]
+    bare = re.sub(_MARKS, " ", text).strip().strip(_BRACKETS).strip()
+    pieces = [piece.strip().strip(_BRACKETS).strip() for piece in _JOINS.split(bare)]
     names = [name for name in pieces[::2] if name]
     signs = [sign for sign in pieces[1::2] if sign]
     if not names or not all(name in known for name in names) or (len(names) == 1 and bare == text):
         return None
     enclosed = next((sign for sign in text if sign in _BRACKETS), "")
-    return enclosed or next(iter(signs), "\u3000" if "\u3000" in text else " "), names
+    marked = re.search(_MARKS, text)
+    joined = next(iter(signs), "\u3000" if "\u3000" in text else " ")
+    return enclosed or ("" if marked is None else marked[0].strip()) or joined, names
 
 
 DAY = Phrase("a day", "日付")
-
-_ERAS = {
-    "明治": ("M", date(1868, 1, 25), date(1912, 7, 29)),
-    "大正": ("T", date(1912, 7, 30), date(1926, 12, 24)),
-    "昭和": ("S", date(1926, 12, 25), date(1989, 1, 7)),
-    "平成": ("H", date(1989, 1, 8), date(2019, 4, 30)),
-    "令和": ("R", date(2019, 5, 1), date.max),
-}
-"""For each era: its letter, its first day and its last."""
-
-_ERA_DAY = re.compile(
-    r"(明治|大正|昭和|平成|令和|[MTSHR])\.?(元|\d{1,2})[年./-](\d{1,2})[月./-](\d{1,2})日?", re.IGNORECASE | re.ASCII
-)
-_ANY_DAY = re.compile(r"(\d{4})[年./-](\d{1,2})[月./-](\d{1,2})日?", re.ASCII)
-_EIGHT_DIGITS = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
-_MONTH_DAY = re.compile(r"(\d{1,2})[月./](\d{1,2})日?", re.ASCII)
-
-
-def meant_day(text: str) -> str:
-    """Return a day as a policy writes it, of a text in another form: 令和8年12月1日, R8.12.1, 2026/12/1, 12月1日.
-
-    Empty: the text means no day. An era counts its own days alone: 昭和70年 is none.
-    """
-    text = re.sub(r"\s", "", normalize("NFKC", text))
-    if (found := _ERA_DAY.fullmatch(text)) is not None:
-        era = next(bounds for name, bounds in _ERAS.items() if found[1] == name or found[1].upper() == bounds[0])
-        year = era[1].year + (1 if found[2] == "元" else int(found[2])) - 1
-        day = day_of(f"{year}-{found[3]}-{found[4]}")
-        return day.isoformat() if day is not None and era[1] <= day <= era[2] else ""
-    if (found := _ANY_DAY.fullmatch(text) or _EIGHT_DIGITS.fullmatch(text)) is not None:
-        day = day_of("-".join(found.groups()))
-        return "" if day is None else day.isoformat()
-    if (found := _MONTH_DAY.fullmatch(text)) is not None and day_of(f"2024-{found[1]}-{found[2]}") is not None:
-        return f"{int(found[1]):02}-{int(found[2]):02}"
-    return ""
-
-
-def era_day(day: date) -> str:
-    """Return a day by the year of its era, as papers of authorities have it: 昭和61年4月1日."""
-    for era, (_, first, last) in _ERAS.items():
-        if first <= day <= last:
-            year = day.year - first.year + 1
-            return f"{era}{'元' if year == 1 else year}年{day.month}月{day.day}日"
-    return f"{day.year}年{day.month}月{day.day}日"
-
-
-_DAY = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
-
-
-def day_of(text: str) -> date | None:
-    """Return the day a text means, or `None`."""
-    match = _DAY.fullmatch(text)
-    if match is None:
-        return None
-    try:
-        return date(int(match[1]), int(match[2]), int(match[3]))
-    except ValueError:
-        return None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.policy.reading.parse import parse_policy
-from gateway.policy.reading.parse_values import meant_day
+from gateway.policy.reading.meant import meant_day
+from gateway.policy.reading.parse import LOOK_ALIKES, parse_policy
 from gateway.yaml.mistakes import Language, Mistakes
+from tests.policy.reading.typing_mistakes import CONDITIONS, DAYS, RULES
 
 HEAD = """policy: p
 purpose: {ja: 確認のため}
@@ -164,3 +165,58 @@ def test_every_message_speaks_japanese() -> None:
         found = said(f"{HEAD}  - name: r\n    require: {slip}\n", Language.JA)
         assert found
         assert all("write" not in one for one in found)
+
+
+@pytest.mark.parametrize(("text", "messages"), DAYS)
+def test_a_day_in_any_form_is_said_with_the_one_to_write(text: str, messages: tuple[str, ...]) -> None:
+    """和暦 of every era, numerals, Excel's numbers, periods: the day that was meant, or why there is none."""
+    assert tuple(said(HEAD.replace("from: 2026-12-01", f"from: {text}") + RULE)) == messages
+
+
+@pytest.mark.parametrize(("text", "messages"), CONDITIONS)
+def test_a_slip_in_a_condition_is_said_with_the_line_to_write(text: str, messages: tuple[str, ...]) -> None:
+    """Numbers with units, places joined by other signs, hours in words, brackets of another kind."""
+    assert tuple(said(HEAD.replace("{residence: {in: [横浜市]}}", text) + RULE)) == messages
+
+
+@pytest.mark.parametrize(("text", "messages"), RULES)
+def test_a_slip_in_a_rule_is_said_with_the_line_to_write(text: str, messages: tuple[str, ...]) -> None:
+    """Paths with signs that look like others, lists without brackets, comments, colons, quotes and indents."""
+    assert tuple(said(HEAD + text)) == messages
+
+
+@pytest.mark.parametrize("sign", sorted(LOOK_ALIKES))
+def test_no_path_has_a_sign_that_only_looks_like_one(sign: str) -> None:
+    """Such a rule would be about one odd page, and leave the page that was meant to the next rule."""
+    found = said(f"{HEAD}  - {{name: r, match: {{path: '/a/{sign}'}}, require: [市民]}}\n")
+    assert any(f"`{sign}`" in one for one in found), found
+
+
+@pytest.mark.parametrize("number", range(0xFF01, 0xFF5F))
+def test_every_full_width_sign_in_a_path_is_named(number: int) -> None:
+    """A path that is left out silently would make the rule one of every request."""
+    assert said(f"{HEAD}  - {{name: r, match: {{path: '/a/{chr(number)}x'}}, require: [市民]}}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [*((HEAD.replace("{residence: {in: [横浜市]}}", text) + RULE, said) for text, said in CONDITIONS), *RULES],
+)
+def test_what_a_message_calls_certain_is_the_cure(text: str, messages: tuple[str, ...]) -> None:
+    """A fix leaves fewer mistakes than before, and it is the text that the message shows."""
+    text = text if text.startswith(HEAD[:10]) else HEAD + text
+    mistakes = Mistakes()
+    parse_policy(text, mistakes)
+    for mistake in mistakes:
+        if mistake.fix is None:
+            continue
+        lines = text.split("\n")
+        line, column = lines[mistake.line - 1], mistake.column - 1
+        if not line.startswith(mistake.fix.old, column):
+            # A slip of the same line hides it; it is mended first.
+            assert len(messages) > 1
+            continue
+        lines[mistake.line - 1] = line[:column] + mistake.fix.new + line[column + len(mistake.fix.old) :]
+        again = Mistakes()
+        parse_policy("\n".join(lines), again)
+        assert mistake not in list(again), mistake

@@ -104,7 +104,7 @@ def test_a_policy_is_what_it_says() -> None:
         (["allow: signed_in", "say: {ja: x}"], "9:5: `say` has no effect in a rule with `allow: signed_in`"),
         (["allow: nobody", "say: {ja: x, retry_after: end}"], "9:31: `retry_after: end` in a rule without `when`"),
         (["allow: signed_in", "disclose: [my_number]"], "9:16: there is no fact or condition `my_number`"),
-        (["allow: signed_in", "audit: yes"], "9:12: unknown `audit` `yes`, write one of `true`, `false`"),
+        (["allow: signed_in", "audit: yes"], "9:12: unknown `audit` `yes`, write `true`"),
         (["allow: signed_in", "limit: {name: l, once: week}"], "9:28: unknown `once` `week`"),
         (["allow: signed_in", "limit: {name: l, once: day}"], "9:12: `counted_when` is missing in `limit`"),
     ],

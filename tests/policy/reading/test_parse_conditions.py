@@ -109,7 +109,7 @@ def test_at_most_is_below_the_next() -> None:
         ("{age: {in: [40, x]}}", "`x` is not an age"),
         ("{age: {in: [40], at_least: 18}}", "`in` and `at_least` together"),
         ("{age: {at_least: 18, on: soon}}", "`soon` is not a day"),
-        ("{gender: woman}", "unknown a gender `woman`"),
+        ("{gender: woman}", "unknown gender `woman`"),
         ("{town: {of: 千葉県, in: [八幡]}}", "`千葉県` is no single municipality"),
         ("{town: {of: 横浜市, in: [八幡]}}", "`横浜市` is no single municipality"),
         ("{town: {in: [八幡]}}", "`of` is missing"),

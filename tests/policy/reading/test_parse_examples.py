@@ -111,7 +111,7 @@ def test_a_policy_that_looks_at_days_needs_a_moment() -> None:
         ("[{title: t, expect: allow}]", "`request` is missing in an example"),
         ("[{title: t, request: GET /}]", "`expect` is missing in an example"),
         ("[{title: [t], request: GET /, expect: allow}]", "expected a title, found a list"),
-        ("[{title: t, request: /, expect: allow}]", "`/` is not a request, write it as `GET /path`"),
+        ("[{title: t, request: /, expect: allow}]", "`/` is not a request, write `GET /`"),
         ("[{title: t, request: [a], expect: allow}]", "expected a request, found a list"),
         ("[{title: t, request: GET /a/../../b, expect: allow}]", "write a path that can arrive"),
         ("[{title: t, request: GET /, expect: alow}]", "did you mean `allow`?"),

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from gateway.language import Language
 from gateway.policy.conditions import MonthDay
-from gateway.policy.reading.parse_values import MAX_NAME, Reader, day_of, era_day, meant_day
+from gateway.policy.reading.meant import day_of, era_day, meant_day
+from gateway.policy.reading.parse_values import MAX_NAME, Reader
 from gateway.yaml.mistakes import Mistakes, Phrase, Where
 from gateway.yaml.tree import Entry, Items, Node, Scalar, Table
 
@@ -179,7 +180,7 @@ def test_a_day_and_a_day_of_every_year() -> None:
     assert read(lambda r: r.day(scalar("2026-04-01"))) == (date(2026, 4, 1), [])
     assert read(lambda r: r.day(scalar("2026/4/1")))[1] == ["2:3: `2026/4/1` is not a day, write `2026-04-01`"]
     assert read(lambda r: r.day(scalar("2026-02-30")))[1] == [
-        "2:3: `2026-02-30` is not a day, write it as `2026-04-01`"
+        "2:3: `2026-02-30` is not a day: 2026-02 has 28 days, write a day up to `2026-02-28`"
     ]
     assert read(lambda r: r.day(items()))[0] is None
     assert read(lambda r: r.day_or_moment(scalar("2026-04-01")))[0] == date(2026, 4, 1)

@@ -1,0 +1,126 @@
+"""Days, times and numbers in other forms have one meaning, or a reason why they have none."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.policy.reading.meant import (
+    day_of,
+    era_day,
+    is_certain,
+    meant_clock,
+    meant_day,
+    meant_duration,
+    meant_hours,
+    meant_moment,
+    meant_network,
+    meant_number,
+    why_no_day,
+)
+
+DAYS = st.dates(date(1868, 1, 25), date(2099, 12, 31))
+
+
+@given(DAYS)
+def test_the_day_of_an_era_is_the_day(day: date) -> None:
+    """Every day since 明治 comes back from the paper of an authority, also in full-width digits and without 元."""
+    paper = era_day(day)
+
+    assert meant_day(paper) == day.isoformat()
+    assert meant_day(
+        paper.replace("元年", "1年").translate(str.maketrans("0123456789", "０１２３４５６７８９"))
+    ) == str(day)
+    assert day_of(day.isoformat()) == day
+
+
+@given(DAYS)
+def test_excel_counts_the_same_days(day: date) -> None:
+    """The message for a serial number names the day of that number, from 1900 and from 1904."""
+    serial = (day - date(1899, 12, 30)).days
+    if serial < 10_000:
+        return
+    _, remedy = why_no_day(str(serial))
+
+    assert f"`{day}`" in remedy.en
+    assert f"`{day + timedelta(days=1462)}`" in remedy.en
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("2026-12-01(月)", "2026-12-01 is a 火"),
+        ("2026年13月1日", "there is no month 13"),
+        ("令和7年2月29日", "2025-02 has 28 days"),
+        ("平成40年1月1日", "平成 began on 1989-01-08 and ended on 2019-04-30"),
+        ("令和8年度", "is not a day but a period"),
+        ("12月1日から12月10日", "is not a day but a period"),
+        ("1/4/2026", "its year stands last"),
+        ("8.4.1", "is not a day"),
+        ("08.4.1", "its year has two digits"),
+    ],
+)
+def test_what_is_no_day_has_a_reason(text: str, reason: str) -> None:
+    """No day is guessed where two can be meant."""
+    assert meant_day(text) == ""
+    assert reason in why_no_day(text)[0].en
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("9時", "9:00"),
+        ("午後5時半", "17:30"),
+        ("正午", "12:00"),
+        ("午後12時", "12:00"),
+        ("12:00am", "0:00"),
+        ("０９：００", "9:00"),
+        ("二十三時", "23:00"),
+        ("25時", ""),
+        ("9時70分", ""),
+        ("朝", ""),
+    ],
+)
+def test_a_time_of_day(text: str, meant: str) -> None:
+    """A time that is none has no meaning."""
+    assert meant_clock(text) == meant
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "meant"),
+    [
+        (meant_moment, "令和8年12月1日午前10時", "2026-12-01 10:00"),
+        (meant_moment, "2026/12/31 24:00", "2027-01-01 00:00"),
+        (meant_moment, "12月1日10時", ""),
+        (meant_hours, "9:00～17:00", "{from: 9:00, until: 17:00}"),
+        (meant_hours, "午前9時から午後5時まで", "{from: 9:00, until: 17:00}"),
+        (meant_hours, "終日", ""),
+        (meant_number, "満18歳以上", "18"),
+        (meant_number, "二十", "20"),
+        (meant_number, "１，０００", "1000"),
+        (meant_number, "18.5", ""),
+        (meant_number, "多数", ""),
+        (meant_duration, "20分前", "20m"),
+        (meant_duration, "2 hours", "2h"),
+        (meant_duration, "3週間", ""),
+        (meant_network, "192.0.2.0～192.0.2.255", "192.0.2.0/24"),
+        (meant_network, "192.0.2.*", "192.0.2.0/24"),
+        (meant_network, "192.0.*.*", "192.0.0.0/16"),
+        (meant_network, "192.0.2.9 - 192.0.2.1", ""),
+        (meant_network, "192.0.2.0-2001:db8::", ""),
+        (meant_network, "庁内", ""),
+    ],
+)
+def test_a_value_in_another_form(read: object, text: str, meant: str) -> None:
+    """Each form that authors use has the one of a policy, or none."""
+    assert callable(read)
+    assert read(text) == meant
+
+
+def test_words_around_a_value_make_it_uncertain() -> None:
+    """18歳未満 below `at_least` says another thing than its number."""
+    assert is_certain("18歳")
+    assert not any(is_certain(text) for text in ("18歳以上", "18歳未満", "≧18", "4月1日まで", "4月1日から"))
