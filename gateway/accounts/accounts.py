@@ -220,14 +220,29 @@ class AccountStore(Protocol):
     async def begin_attempt(self, attempt: Attempt, limits: AttemptLimits, now: Instant) -> bool:
         """Count an attempt before it is made; False, and nothing counted, if a limit is reached."""
 
+    async def attempt_failed(self, attempt: Attempt, limits: AttemptLimits, now: Instant) -> None:
+        """Note that the application has answered an attempt and refused it. It counts from now on."""
+
     async def attempt_succeeded(self, attempt: Attempt) -> None:
-        """Give an attempt back, and forget the failed ones at its account, as the application does."""
+        """Give an attempt back, and forget those at its account that had failed before it began."""
 
     async def withdraw_attempt(self, attempt: Attempt) -> None:
         """Give an attempt back that the application never got."""
 
-    async def forget_attempts(self, app: str, name: str) -> None:
-        """Forget the failed attempts at an account: the office has unlocked it."""
+    async def forget_attempts(self, app: str, name: str, now: Instant) -> None:
+        """Forget the failed attempts at an account: the office has unlocked it. Those under way count on."""
+
+    async def begin_login(self, attempt: Attempt, now: Instant) -> bool:
+        """Take the account's turn to sign in with a kept password; False while another login of any worker has it."""
+
+    async def end_login(self, attempt: Attempt) -> None:
+        """Give the turn to the next login."""
+
+    async def begin_kept_attempt(self, attempt: Attempt, limits: AttemptLimits, now: Instant, *, again: bool) -> bool:
+        """Count an attempt with a kept password before it is made; False, and nothing counted, if a limit is reached.
+
+        `again`: the application has refused this password before.
+        """
 
     async def passwords(self, app: str, name: str) -> KeptPasswords:
         """Return the sealed passwords of an account."""

@@ -54,6 +54,16 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginForm:
+    """The application's login form, ready to be filled in."""
+
+    page: Page
+    form: Form
+    jar: Jar
+    set_cookies: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SignedInThere:
     """A login that the application has accepted."""
 
@@ -108,6 +118,16 @@ class Application:
             GatewayError: the application did not answer.
 
         """
+        form = await self.login_form(route, person)
+        return form if isinstance(form, RecipeFault) else await self.log_in(route, person, form, account, password)
+
+    async def login_form(self, route: Route, person: Inbound) -> LoginForm | RecipeFault:
+        """Fetch the login form. The application has not heard of any account yet.
+
+        Raises:
+            GatewayError: the application did not answer.
+
+        """
         recipe = self.recipe
         page = await self._ask(route, person, "GET", recipe.page, Jar())
         if page.status != HTTPStatus.OK:
@@ -117,18 +137,29 @@ class Application:
         form = read.form_with((recipe.user, recipe.password))
         if form is None:
             return RecipeFault.NO_FORM
+        return LoginForm(read, form, jar, tuple(line for _, line in set_cookies(page.headers)))
+
+    async def log_in(
+        self, route: Route, person: Inbound, login: LoginForm, account: str, password: str
+    ) -> SignedInThere | Refused:
+        """Send the login form.
+
+        Raises:
+            GatewayError: the application did not answer, and may have counted the login or not.
+
+        """
+        recipe = self.recipe
         values = {recipe.user: account, recipe.password: password, **recipe.fields}
-        body = filled(form, values, read.codec)
+        body = filled(login.form, values, login.page.codec)
         if body is None:
             return Refused()
-        answer = await self._ask(route, person, "POST", recipe.post, jar, body, referer=recipe.page)
+        answer = await self._ask(route, person, "POST", recipe.post, login.jar, body, referer=recipe.page)
         text = read_page(answer.body, answer.headers).text if answer.body else ""
         if not succeeded(recipe.success, answer.status, answer.headers, text, recipe.post):
             return Refused()
-        lines = tuple(line for reply in (page, answer) for _, line in set_cookies(reply.headers))
-        return SignedInThere(
-            jar.after(answer.headers, recipe.post, self._clock()), lines, self._account_of(answer.headers)
-        )
+        lines = (*login.set_cookies, *(line for _, line in set_cookies(answer.headers)))
+        jar = login.jar.after(answer.headers, recipe.post, self._clock())
+        return SignedInThere(jar, lines, self._account_of(answer.headers))
 
     async def is_alive(self, route: Route, person: Inbound, cookies: bytes) -> bool:
         """Ask a page that needs a login whether these cookies open it still.

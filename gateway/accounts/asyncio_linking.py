@@ -36,7 +36,13 @@ from gateway.accounts.marks import Marks, marks_of
 from gateway.accounts.names import fold_account, read_account_name, typed_account_name
 from gateway.accounts.passwords import LONGEST, NONCE, open_password, seal_password
 from gateway.accounts.recipe import RecipeFault
-from gateway.errors import GatewayError, UpstreamOverloadedError, UpstreamProtocolError, UpstreamUnreachableError
+from gateway.errors import (
+    GatewayError,
+    StoreUnavailableError,
+    UpstreamOverloadedError,
+    UpstreamProtocolError,
+    UpstreamUnreachableError,
+)
 from gateway.headers.telling import can_tell
 from gateway.identity import Acting
 from gateway.instant import Instant
@@ -50,6 +56,10 @@ from gateway.settings.settings import AppAccounts, HeaderSettings
 
 KNOWN_SECONDS = 5.0
 """Seconds for which a worker believes the links that it has read: then the counter's changes take effect."""
+
+TURN_SECONDS = 30.0
+"""Seconds for which a login with a kept password waits for others of its account."""
+_TURN_AGAIN_SECONDS = 0.2
 
 NONE = "none"
 """The word beside a session whose person has said that she has no account."""
@@ -110,6 +120,15 @@ class AppParts:
 @dataclass(frozen=True, slots=True)
 class _NotTried:
     """A limit of attempts is reached, and the application was not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """A login with a kept password."""
+
+    kept: KeptPassword
+    password: str = field(repr=False)
+    login: SignedInThere
 
 
 @dataclass(slots=True)
@@ -379,19 +398,45 @@ class Linking:
         if not await parts.store.begin_attempt(attempt, parts.limits, self._clock()):
             return _NotTried()
         try:
-            login = await application.sign_in(route, person, account, password)
+            login = await self._logged_in(parts, route, person, attempt, account, password)
+        except StoreUnavailableError:
+            raise
         except GatewayError as error:
             log.warning(Event.ACCOUNT_LOGIN_FAILED, app=route.name, request_id=person.request_id, error=error.code)
-            if isinstance(error, UpstreamUnreachableError | UpstreamOverloadedError):
-                # Any other failure may have come behind the login, so that the application has counted it.
-                await parts.store.withdraw_attempt(attempt)
             return None
-        if isinstance(login, RecipeFault):
-            log.warning(Event.ACCOUNT_LOGIN_FAILED, app=route.name, request_id=person.request_id, error=login.value)
+        return None if isinstance(login, RecipeFault) else login
+
+    async def _logged_in(
+        self, parts: AppParts, route: Route, person: Inbound, attempt: Attempt, account: str, password: str
+    ) -> LoginResult:
+        """Sign in at the application, with an attempt that is counted already, and say what became of the attempt.
+
+        Raises:
+            GatewayError: the application did not answer. It may have counted a login that was sent.
+
+        """
+        application = parts.application
+        if application is None:
+            raise RuntimeError("an attempt was counted without an application")
+        try:
+            form = await application.login_form(route, person)
+        except GatewayError:
             await parts.store.withdraw_attempt(attempt)
-            return None
+            raise
+        if isinstance(form, RecipeFault):
+            log.warning(Event.ACCOUNT_LOGIN_FAILED, app=route.name, request_id=person.request_id, error=form.value)
+            await parts.store.withdraw_attempt(attempt)
+            return form
+        try:
+            login = await application.log_in(route, person, form, account, password)
+        except (UpstreamUnreachableError, UpstreamOverloadedError):
+            # The application got nothing. Any other failure may have come behind the login.
+            await parts.store.withdraw_attempt(attempt)
+            raise
         if isinstance(login, SignedInThere):
             await parts.store.attempt_succeeded(attempt)
+        else:
+            await parts.store.attempt_failed(attempt, parts.limits, self._clock())
         return login
 
     async def sign_in_as(self, route: Route, person: Inbound, session: Session, account: str) -> SignedInThere | None:
@@ -406,56 +451,65 @@ class Linking:
         parts = self.apps[route.name]
         marks = self.marks(route, session)
         kept = await parts.store.passwords(parts.name, account)
-        if kept.current is None and kept.next is not None and self._clock() < kept.next.since + CHANGE_SECONDS:
-            raise UpstreamOverloadedError("the account's password is being changed")
-        for each in (kept.current, kept.next):
-            password = None if each is None else open_password(parts.keys, parts.name, account, each.box)
-            if each is None or password is None or parts.application is None:
-                continue
-            login = await self._sign_in_with(parts, route, person, account, marks, each, password)
-            if login is None:
-                continue
-            if each.refused or each is kept.next:
-                await parts.store.keep_password(parts.name, account, replace(each, refused=False))
-            if each.own and parts.settings.passwords == "changed":
-                # It was kept before the settings said so.
-                changed = await self._change(_Proof(parts, route, person, marks, login, password, kept), account)
-                return changed.login or login
-            return login
-        if not _made(kept):
-            # Once: from here on the person proves the account herself. She cannot, if the password is ours.
-            await parts.store.ask_again(parts.name, account, marks)
-        return None
+        used: _Used | None = None
+        if _tries(kept):
+            turn = await self._turn(parts, account, marks)
+            try:
+                # Another login may have found meanwhile that the application does not take it.
+                kept = await parts.store.passwords(parts.name, account)
+                if kept.current is None and kept.next is not None and self._clock() < kept.next.since + CHANGE_SECONDS:
+                    raise UpstreamOverloadedError("the account's password is being changed")
+                used = await self._signed_in_with(parts, route, person, account, marks, kept)
+            finally:
+                await parts.store.end_login(turn)
+        if used is None:
+            if not _made(kept):
+                # Once: from here on the person proves the account herself. She cannot, if the password is ours.
+                await parts.store.ask_again(parts.name, account, marks)
+            return None
+        if used.kept.own and parts.settings.passwords == "changed":
+            # It was kept before the settings said so.
+            proof = _Proof(parts, route, person, marks, used.login, used.password, kept)
+            return (await self._change(proof, account)).login or used.login
+        return used.login
 
-    async def _sign_in_with(
-        self,
-        parts: AppParts,
-        route: Route,
-        person: Inbound,
-        account: str,
-        marks: Marks,
-        kept: KeptPassword,
-        password: str,
-    ) -> SignedInThere | None:
-        """Sign in with one kept password; `None`: the application does not take it."""
-        attempt = Attempt(parts.name, fold_account(account), marks.first, self._random(16).hex())
-        # Not held up by failed attempts: others may have made them, and a good login ends their count there too. One
-        # that was refused before may be refused again, and the application counts.
-        if kept.refused and not await parts.store.begin_attempt(attempt, parts.limits, self._clock()):
-            return None
-        if parts.application is None:
-            return None
-        login = await parts.application.sign_in(route, person, account, password)
-        if isinstance(login, SignedInThere):
-            await parts.store.attempt_succeeded(attempt)
-            return login
-        if isinstance(login, RecipeFault):
-            await parts.store.withdraw_attempt(attempt)
-            log.warning(Event.ACCOUNT_LOGIN_FAILED, app=route.name, request_id=person.request_id, error=login.value)
-            raise UpstreamProtocolError("the application's login page is not as the recipe says")
-        if not kept.refused:
-            await parts.store.begin_attempt(attempt, parts.limits, self._clock())
-            await parts.store.refuse_password(parts.name, account, kept)
+    async def _turn(self, parts: AppParts, account: str, marks: Marks) -> Attempt:
+        """Wait until this is the account's only login with a kept password, of all workers and machines.
+
+        Raises:
+            UpstreamOverloadedError: others took too long.
+
+        """
+        turn = Attempt(parts.name, fold_account(account), marks.first, self._random(16).hex())
+        until = self._clock() + TURN_SECONDS
+        while not await parts.store.begin_login(turn, self._clock()):
+            if self._clock() >= until:
+                raise UpstreamOverloadedError("other logins at the account took too long")
+            await asyncio.sleep(_TURN_AGAIN_SECONDS)
+        return turn
+
+    async def _signed_in_with(
+        self, parts: AppParts, route: Route, person: Inbound, account: str, marks: Marks, kept: KeptPasswords
+    ) -> _Used | None:
+        """Sign in with the first kept password that the application takes; the account's turn is ours."""
+        for each in _tries(kept):
+            password = open_password(parts.keys, parts.name, account, each.box)
+            if password is None or parts.application is None:
+                continue
+            attempt = Attempt(parts.name, fold_account(account), marks.first, self._random(16).hex())
+            if not await parts.store.begin_kept_attempt(attempt, parts.limits, self._clock(), again=each.refused):
+                if each.refused:
+                    continue
+                # The password may be good: nobody has to prove the account for it.
+                raise UpstreamOverloadedError("as many logins at the account have failed as may fail")
+            login = await self._logged_in(parts, route, person, attempt, account, password)
+            if isinstance(login, RecipeFault):
+                raise UpstreamProtocolError("the application's login page is not as the recipe says")
+            if isinstance(login, SignedInThere):
+                if each.refused or each is kept.next:
+                    await parts.store.keep_password(parts.name, account, replace(each, refused=False))
+                return _Used(each, password, login)
+            await parts.store.refuse_password(parts.name, account, each)
         return None
 
     async def open_sessions(self, route: Route, person: Inbound, session: Session, ticket: Ticket) -> tuple[bytes, ...]:
@@ -535,6 +589,12 @@ class Linking:
 
 def _note(app: str) -> str:
     return f"account:{app}"
+
+
+def _tries(kept: KeptPasswords) -> tuple[KeptPassword, ...]:
+    """Return the passwords to try. A person's own that was refused once is not: she gives it, or another one, again."""
+    found = (each for each in (kept.current, kept.next) if each is not None)
+    return tuple(each for each in found if not (each.own and each.refused))
 
 
 def _made(kept: KeptPasswords) -> bool:

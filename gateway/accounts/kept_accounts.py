@@ -23,10 +23,14 @@ from gateway.accounts.accounts import (
     Record,
 )
 from gateway.accounts.attempts import (
+    LOGIN_SECONDS,
     Attempt,
     AttemptLimits,
     Scope,
     account_scope,
+    again_scope,
+    kept_scopes_of,
+    login_scope,
     person_scope,
     scope_names,
     scopes_of,
@@ -69,11 +73,27 @@ class KeptAccounts(ABC):
 
     @abstractmethod
     async def take(self, app: str, attempt: str, scopes: Sequence[Scope], now: Instant) -> bool:
-        """Count an attempt in all scopes, or in none; True if it is counted already."""
+        """Count an attempt in all scopes, or in none; True if it is counted already.
+
+        In a scope whose attempts have an order (`Scope.open_until`), those that should be over by now are over, and
+        all are forgotten together.
+        """
 
     @abstractmethod
     async def give_back(self, app: str, scopes: Sequence[str], attempt: str) -> None:
         """Give one attempt back in these scopes."""
+
+    @abstractmethod
+    async def settle(self, app: str, scope: str, attempt: str, ends_at: Instant) -> None:
+        """Note in a scope with an order that an attempt is over, and until when it counts."""
+
+    @abstractmethod
+    async def succeed(self, app: str, scope: str, attempt: str) -> None:
+        """Forget an attempt of a scope with an order, and those that were over before it began."""
+
+    @abstractmethod
+    async def clear_over(self, app: str, scope: str, now: Instant) -> None:
+        """Forget every attempt of a scope with an order that is over by now."""
 
     @abstractmethod
     async def clear(self, app: str, scopes: Sequence[str]) -> None:
@@ -158,18 +178,38 @@ class KeptAccounts(ABC):
         """See `AccountStore`."""
         return await self.take(attempt.app, attempt.id, scopes_of(attempt, limits, now), now)
 
+    async def attempt_failed(self, attempt: Attempt, limits: AttemptLimits, now: Instant) -> None:
+        """See `AccountStore`."""
+        await self.settle(attempt.app, account_scope(attempt.account), attempt.id, now + limits.account_seconds)
+
     async def attempt_succeeded(self, attempt: Attempt) -> None:
         """See `AccountStore`."""
+        await self.succeed(attempt.app, account_scope(attempt.account), attempt.id)
         await self.withdraw_attempt(attempt)
-        await self.clear(attempt.app, [account_scope(attempt.account)])
+        await self.clear(attempt.app, [again_scope(attempt.account)])
 
     async def withdraw_attempt(self, attempt: Attempt) -> None:
         """See `AccountStore`."""
         await self.give_back(attempt.app, scope_names(attempt), attempt.id)
 
-    async def forget_attempts(self, app: str, name: str) -> None:
+    async def forget_attempts(self, app: str, name: str, now: Instant) -> None:
         """See `AccountStore`."""
-        await self.clear(app, [account_scope(fold_account(name))])
+        folded = fold_account(name)
+        await self.clear_over(app, account_scope(folded), now)
+        await self.clear(app, [again_scope(folded)])
+
+    async def begin_login(self, attempt: Attempt, now: Instant) -> bool:
+        """See `AccountStore`."""
+        turn = Scope(login_scope(attempt.account), 1, now + LOGIN_SECONDS)
+        return await self.take(attempt.app, attempt.id, [turn], now)
+
+    async def end_login(self, attempt: Attempt) -> None:
+        """See `AccountStore`."""
+        await self.give_back(attempt.app, [login_scope(attempt.account)], attempt.id)
+
+    async def begin_kept_attempt(self, attempt: Attempt, limits: AttemptLimits, now: Instant, *, again: bool) -> bool:
+        """See `AccountStore`."""
+        return await self.take(attempt.app, attempt.id, kept_scopes_of(attempt, limits, now, again=again), now)
 
     async def passwords(self, app: str, name: str) -> KeptPasswords:
         """See `AccountStore`."""

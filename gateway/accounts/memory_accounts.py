@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
 from typing import TypeVar
 
 from gateway.accounts.attempts import Scope
@@ -14,6 +16,18 @@ from gateway.instant import Instant
 _Outcome = TypeVar("_Outcome")
 
 
+@dataclass(slots=True)
+class _Counted:
+    """An attempt in one scope."""
+
+    ends_at: Instant
+    open_until: Instant | None
+    begun: int = 0
+    """Its place in the order; 0 where the order does not matter."""
+    over: int = 0
+    """The place in the order at which it was over; 0 before."""
+
+
 class MemoryAccounts(KeptAccounts):
     """An `AccountStore` in memory. No change waits, so none can be interrupted half-way."""
 
@@ -21,7 +35,8 @@ class MemoryAccounts(KeptAccounts):
         """Begin empty."""
         self._kept: defaultdict[str, dict[str, Kept]] = defaultdict(dict)
         self._revisions: defaultdict[str, int] = defaultdict(int)
-        self._attempts: defaultdict[tuple[str, str], dict[str, Instant]] = defaultdict(dict)
+        self._attempts: defaultdict[tuple[str, str], dict[str, _Counted]] = defaultdict(dict)
+        self._order = count(1)
 
     async def read(self, app: str, names: Sequence[str]) -> Mapping[str, Kept]:
         """See `KeptAccounts`."""
@@ -57,14 +72,46 @@ class MemoryAccounts(KeptAccounts):
     async def take(self, app: str, attempt: str, scopes: Sequence[Scope], now: Instant) -> bool:
         """See `KeptAccounts`."""
         places = [(self._attempts[app, scope.name], scope) for scope in scopes]
-        for counted, _ in places:
-            for name in [name for name, ends_at in counted.items() if ends_at <= now]:
-                del counted[name]
+        for counted, scope in places:
+            self._forget_late(counted, now, together=scope.open_until is not None)
         if any(attempt not in counted and len(counted) >= scope.most for counted, scope in places):
             return False
         for counted, scope in places:
-            counted.setdefault(attempt, scope.ends_at)
+            if attempt not in counted:
+                begun = next(self._order) if scope.open_until is not None else 0
+                counted[attempt] = _Counted(scope.ends_at, scope.open_until, begun)
         return True
+
+    def _forget_late(self, counted: dict[str, _Counted], now: Instant, *, together: bool) -> None:
+        late = [name for name, each in counted.items() if each.ends_at <= now]
+        if not together or len(late) == len(counted):
+            for name in late:
+                del counted[name]
+        for each in counted.values():
+            if each.open_until is not None and not each.over and each.open_until <= now:
+                each.over = next(self._order)
+
+    async def settle(self, app: str, scope: str, attempt: str, ends_at: Instant) -> None:
+        """See `KeptAccounts`."""
+        found = self._attempts[app, scope].get(attempt)
+        if found is not None:
+            found.ends_at = ends_at
+            found.over = found.over or next(self._order)
+
+    async def succeed(self, app: str, scope: str, attempt: str) -> None:
+        """See `KeptAccounts`."""
+        counted = self._attempts[app, scope]
+        found = counted.pop(attempt, None)
+        if found is not None:
+            for name in [name for name, each in counted.items() if 0 < each.over < found.begun]:
+                del counted[name]
+
+    async def clear_over(self, app: str, scope: str, now: Instant) -> None:
+        """See `KeptAccounts`."""
+        counted = self._attempts[app, scope]
+        self._forget_late(counted, now, together=True)
+        for name in [name for name, each in counted.items() if each.over]:
+            del counted[name]
 
     async def give_back(self, app: str, scopes: Sequence[str], attempt: str) -> None:
         """See `KeptAccounts`."""

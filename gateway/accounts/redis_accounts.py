@@ -5,6 +5,10 @@
     {prefix}a:{<app>}:m:<mark>     a set: the names of the accounts whose record has this mark
     {prefix}a:{<app>}:r            the revision
     {prefix}a:{<app>}:t:<scope>    a sorted set: attempts by the moment until which they count
+    {prefix}a:{<app>}:w:<scope>    of an account's scope: those without an answer, by the moment at which they are over
+    {prefix}a:{<app>}:b:<scope>    the place in the order at which each attempt began
+    {prefix}a:{<app>}:o:<scope>    the place in the order at which each attempt was over
+    {prefix}a:{<app>}:q            the last place in the order
 
 Names of Apps and accounts are percent-encoded. The keys of an App lie in one slot of a Cluster, so that a script may
 change an account and its index together. A worker reads a record, alters it, and has the script write it only if
@@ -53,15 +57,66 @@ end
 return 1
 """
 
-# Of each scope: how many it has at most, and until when this attempt would count.
+# The script takes the attempt, now, and the moment at which the attempt is over without an answer, which is empty where
+# there is no order. For each scope it takes how many it has at most, and until when this attempt would count. With an
+# order, the first scope has it, and the last four keys are its `w`, `b`, `o`, and `q`.
 _TAKE = """
-for i = 1, #KEYS do
-  redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', ARGV[2])
-  if not redis.call('ZSCORE', KEYS[i], ARGV[1]) then
-    if redis.call('ZCARD', KEYS[i]) >= tonumber(ARGV[1 + 2 * i]) then return 0 end
+local scopes = (#ARGV - 3) / 2
+local first = 1
+if ARGV[3] ~= '' then
+  first = 2
+  local w, b, o, q = KEYS[scopes + 1], KEYS[scopes + 2], KEYS[scopes + 3], KEYS[scopes + 4]
+  if #redis.call('ZRANGE', KEYS[1], '(' .. ARGV[2], '+inf', 'BYSCORE', 'LIMIT', 0, 1) == 0 then
+    redis.call('DEL', KEYS[1], w, b, o)
+  end
+  for _, id in ipairs(redis.call('ZRANGE', w, '-inf', ARGV[2], 'BYSCORE')) do
+    redis.call('ZREM', w, id)
+    redis.call('ZADD', o, 'NX', redis.call('INCR', q), id)
   end
 end
-for i = 1, #KEYS do redis.call('ZADD', KEYS[i], 'NX', ARGV[2 + 2 * i], ARGV[1]) end
+for i = 1, scopes do
+  if i >= first then redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', ARGV[2]) end
+  if not redis.call('ZSCORE', KEYS[i], ARGV[1]) then
+    if redis.call('ZCARD', KEYS[i]) >= tonumber(ARGV[2 + 2 * i]) then return 0 end
+  end
+end
+if ARGV[3] ~= '' and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
+  redis.call('ZADD', KEYS[scopes + 1], ARGV[3], ARGV[1])
+  redis.call('ZADD', KEYS[scopes + 2], redis.call('INCR', KEYS[scopes + 4]), ARGV[1])
+end
+for i = 1, scopes do redis.call('ZADD', KEYS[i], 'NX', ARGV[3 + 2 * i], ARGV[1]) end
+return 1
+"""
+
+# The keys `t`, `w`, `b`, `o`, `q` of a scope; the attempt, and until when it counts.
+_SETTLE = """
+if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+if not redis.call('ZSCORE', KEYS[4], ARGV[1]) then redis.call('ZADD', KEYS[4], redis.call('INCR', KEYS[5]), ARGV[1]) end
+return 1
+"""
+
+# The keys `t`, `w`, `b`, `o` of a scope, and the attempt.
+_SUCCEED = """
+local begun = redis.call('ZSCORE', KEYS[3], ARGV[1])
+local gone = begun and redis.call('ZRANGE', KEYS[4], '-inf', '(' .. begun, 'BYSCORE') or {}
+gone[#gone + 1] = ARGV[1]
+for _, id in ipairs(gone) do
+  for i = 1, 4 do redis.call('ZREM', KEYS[i], id) end
+end
+return 1
+"""
+
+# The keys `t`, `w`, `b`, `o` of a scope, and now.
+_CLEAR_OVER = """
+for _, gone in ipairs({
+  redis.call('ZRANGE', KEYS[4], '-inf', '+inf', 'BYSCORE'), redis.call('ZRANGE', KEYS[2], '-inf', ARGV[1], 'BYSCORE')
+}) do
+  for _, id in ipairs(gone) do
+    for i = 1, 4 do redis.call('ZREM', KEYS[i], id) end
+  end
+end
 return 1
 """
 
@@ -146,16 +201,33 @@ class RedisAccounts(KeptAccounts):
         """See `KeptAccounts`."""
         await self._durable.look_again(asyncio.get_running_loop().time())
         keys = tuple(self._key(app, "t", scope.name) for scope in scopes)
+        open_until = scopes[0].open_until
+        if open_until is not None:
+            keys += self._ordered(app, scopes[0].name)[1:]
         numbers = [each for scope in scopes for each in (scope.most, _score(scope.ends_at))]
-        return bool(await self._durable.write(_TAKE, keys, attempt, _score(now), *numbers))
+        over_at = "" if open_until is None else _score(open_until)
+        return bool(await self._durable.write(_TAKE, keys, attempt, _score(now), over_at, *numbers))
+
+    async def settle(self, app: str, scope: str, attempt: str, ends_at: Instant) -> None:
+        """See `KeptAccounts`."""
+        await self._durable.run(_SETTLE, self._ordered(app, scope), attempt, _score(ends_at))
+
+    async def succeed(self, app: str, scope: str, attempt: str) -> None:
+        """See `KeptAccounts`."""
+        await self._durable.run(_SUCCEED, self._ordered(app, scope)[:4], attempt)
+
+    async def clear_over(self, app: str, scope: str, now: Instant) -> None:
+        """See `KeptAccounts`."""
+        await self._durable.run(_CLEAR_OVER, self._ordered(app, scope)[:4], _score(now))
 
     async def give_back(self, app: str, scopes: Sequence[str], attempt: str) -> None:
         """See `KeptAccounts`."""
-        await self._durable.run(_GIVE_BACK, tuple(self._key(app, "t", scope) for scope in scopes), attempt)
+        keys = tuple(self._key(app, kind, scope) for scope in scopes for kind in "twbo")
+        await self._durable.run(_GIVE_BACK, keys, attempt)
 
     async def clear(self, app: str, scopes: Sequence[str]) -> None:
         """See `KeptAccounts`."""
-        await self._durable.run(_CLEAR, tuple(self._key(app, "t", scope) for scope in scopes))
+        await self._durable.run(_CLEAR, tuple(self._key(app, kind, scope) for scope in scopes for kind in "twbo"))
 
     async def check(self) -> None:
         """See `AccountStore`; also learns whether there are replicas to wait for."""
@@ -180,6 +252,10 @@ class RedisAccounts(KeptAccounts):
             # Of a retired key, or changed by another hand. It is never taken for an account without a link.
             raise StoreUnavailableError(StoreFault.PROTOCOL)
         return kept
+
+    def _ordered(self, app: str, scope: str) -> tuple[str, ...]:
+        """Return the keys of a scope whose attempts have an order."""
+        return (*(self._key(app, kind, scope) for kind in "twbo"), self._key(app, "q"))
 
     def _key(self, app: str, kind: str, name: str = "") -> str:
         key = f"{self._prefix}a:{{{quote(app, safe='')}}}:{kind}"

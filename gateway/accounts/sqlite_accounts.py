@@ -28,7 +28,7 @@ from gateway.session.seal import Secrets
 
 _APPLICATION = 0x53454B49
 """`SEKI`, SQLite's `application_id`: another program's database is not taken for ours."""
-_SCHEMA = 1
+_SCHEMA = 2
 """SQLite's `user_version`."""
 
 BUSY_SECONDS = 2.0
@@ -44,11 +44,41 @@ _TABLES = (
     ) WITHOUT ROWID""",
     "CREATE TABLE revisions (app TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID",
     """CREATE TABLE attempts (
-        app TEXT NOT NULL, scope TEXT NOT NULL, id TEXT NOT NULL, ends_at REAL NOT NULL, PRIMARY KEY (app, scope, id)
+        app TEXT NOT NULL, scope TEXT NOT NULL, id TEXT NOT NULL, ends_at REAL NOT NULL,
+        open_until REAL, begun INTEGER NOT NULL DEFAULT 0, over INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (app, scope, id)
     ) WITHOUT ROWID""",
     f"PRAGMA application_id = {_APPLICATION}",
     f"PRAGMA user_version = {_SCHEMA}",
 )
+
+_FROM_SCHEMA_1 = (
+    "ALTER TABLE attempts ADD COLUMN open_until REAL",
+    "ALTER TABLE attempts ADD COLUMN begun INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE attempts ADD COLUMN over INTEGER NOT NULL DEFAULT 0",
+    "UPDATE attempts SET open_until = 0 WHERE scope LIKE 'account:%'",
+    f"PRAGMA user_version = {_SCHEMA}",
+)
+
+# An attempt's place in the order of its scope. A new place is above all that are left.
+_NEXT = "(SELECT 1 + coalesce(max(max(begun, over)), 0) FROM attempts WHERE app = :app AND scope = :scope)"
+
+# Attempts without an order go one by one; the others of a scope go together, after the last one.
+_FORGET_LATE = """DELETE FROM attempts WHERE app = :app AND ends_at <= :now AND (open_until IS NULL OR NOT EXISTS (
+    SELECT 1 FROM attempts AS other WHERE other.app = :app AND other.scope = attempts.scope AND other.ends_at > :now
+))"""
+
+_NOTE_UNANSWERED = f"""UPDATE attempts SET over = {_NEXT}
+    WHERE app = :app AND scope = :scope AND over = 0 AND open_until <= :now"""  # noqa: S608 - a constant
+
+_BEGIN = f"""INSERT OR IGNORE INTO attempts (app, scope, id, ends_at, open_until, begun)
+    VALUES (:app, :scope, :id, :ends_at, :open_until, iif(:open_until IS NULL, 0, {_NEXT}))"""  # noqa: S608
+
+_SETTLE = f"""UPDATE attempts SET ends_at = :ends_at, over = iif(over > 0, over, {_NEXT})
+    WHERE app = :app AND scope = :scope AND id = :id"""  # noqa: S608
+
+_SUCCEED = """DELETE FROM attempts WHERE app = :app AND scope = :scope AND over > 0 AND over < (
+    SELECT begun FROM attempts WHERE app = :app AND scope = :scope AND id = :id
+)"""
 
 _FAULTS = {
     sqlite3.SQLITE_BUSY: StoreFault.TIMEOUT,
@@ -157,16 +187,33 @@ class SqliteAccounts(KeptAccounts):
     async def take(self, app: str, attempt: str, scopes: Sequence[Scope], now: Instant) -> bool:
         """See `KeptAccounts`."""
         async with self._asking(write=True) as database:
-            await database.execute("DELETE FROM attempts WHERE app = ? AND ends_at <= ?", (app, now))
+            await database.execute(_FORGET_LATE, {"app": app, "now": now})
             for scope in scopes:
+                await database.execute(_NOTE_UNANSWERED, {"app": app, "scope": scope.name, "now": now})
                 rows = await _rows(database, "SELECT id FROM attempts WHERE app = ? AND scope = ?", app, scope.name)
                 if (attempt,) not in rows and len(rows) >= scope.most:
                     return False
             for scope in scopes:
-                await database.execute(
-                    "INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?)", (app, scope.name, attempt, scope.ends_at)
-                )
+                ends = {"ends_at": scope.ends_at, "open_until": scope.open_until}
+                await database.execute(_BEGIN, {"app": app, "scope": scope.name, "id": attempt, **ends})
         return True
+
+    async def settle(self, app: str, scope: str, attempt: str, ends_at: Instant) -> None:
+        """See `KeptAccounts`."""
+        async with self._asking(write=True) as database:
+            await database.execute(_SETTLE, {"app": app, "scope": scope, "id": attempt, "ends_at": ends_at})
+
+    async def succeed(self, app: str, scope: str, attempt: str) -> None:
+        """See `KeptAccounts`."""
+        async with self._asking(write=True) as database:
+            await database.execute(_SUCCEED, {"app": app, "scope": scope, "id": attempt})
+            await database.execute("DELETE FROM attempts WHERE app = ? AND scope = ? AND id = ?", (app, scope, attempt))
+
+    async def clear_over(self, app: str, scope: str, now: Instant) -> None:
+        """See `KeptAccounts`."""
+        statement = "DELETE FROM attempts WHERE app = ? AND scope = ? AND (over > 0 OR open_until <= ?)"
+        async with self._asking(write=True) as database:
+            await database.execute(statement, (app, scope, now))
 
     async def give_back(self, app: str, scopes: Sequence[str], attempt: str) -> None:
         """See `KeptAccounts`."""
@@ -266,6 +313,9 @@ class SqliteAccounts(KeptAccounts):
                 await database.execute(statement)
         elif application != _APPLICATION:
             raise UnfitAccountStoreError(f"`{self._file}` is another program's database", "name a file of its own")
+        elif version == 1:
+            for statement in _FROM_SCHEMA_1:
+                await database.execute(statement)
         elif version != _SCHEMA:
             raise UnfitAccountStoreError(
                 f"`{self._file}` has the form {version}, and this version reads {_SCHEMA}",

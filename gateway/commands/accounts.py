@@ -441,7 +441,7 @@ def unlock(
     """Forget the failed attempts at an account, after the application has unlocked it."""
 
     async def work(opened: _Opened, _marks: Marks) -> str:
-        await opened.store.forget_attempts(opened.app.name, name)
+        await opened.store.forget_attempts(opened.app.name, name, time.time())
         return "unlocked"
 
     _change(config, app_name, name, reason, operator, work)

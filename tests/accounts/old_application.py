@@ -74,6 +74,8 @@ class OldApplication:
     """The account of each session's cookie."""
     fails: GatewayError | None = None
     """The error in the place of an answer, if there is one."""
+    fails_only: str = ""
+    """The method of the requests that fail; all of them without one."""
     fails_unheard: bool = False
     """No connection can be made."""
     page: tuple[int, bytes] = (200, FORM)
@@ -181,7 +183,7 @@ class _Connection:
         holder, owner = self._holder, self._owner
         if holder is None:
             return
-        if owner.fails is not None:
+        if owner.fails is not None and self._head.startswith(owner.fails_only.encode()):
             self._holder = None
             holder.upstream_failed(owner.fails, unheard=False)
             return

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import pytest
 
-from gateway.accounts.accounts import Account, Evidence, LinkState
+from gateway.accounts.accounts import Account, AccountStore, Evidence, LinkState
 from gateway.accounts.application_cookies import cookie_key, hashes_of
 from gateway.accounts.asyncio_application import Refused, SignedInThere
 from gateway.accounts.asyncio_linking import KNOWN_SECONDS, LinkEnd, Linking, LinkResult
-from gateway.accounts.attempts import ANSWER_EVERY, MOST_FOR_ACCOUNT
+from gateway.accounts.attempts import ANSWER_EVERY, LOGIN_SECONDS, MOST_FOR_ACCOUNT, OPEN_SECONDS, Attempt
 from gateway.accounts.memory_accounts import MemoryAccounts
-from gateway.errors import StoreUnavailableError, UpstreamProtocolError
+from gateway.accounts.sqlite_accounts import SqliteAccounts
+from gateway.errors import GatewayError, StoreUnavailableError, UpstreamOverloadedError, UpstreamProtocolError
 from gateway.identity import AccountKind, Acting, Role
 from gateway.instant import Instant
 from gateway.session.memory_store import MemoryStore
@@ -22,7 +26,7 @@ from gateway.session.session import Found, Session
 from gateway.session.ticket import Ticket
 from gateway.settings.settings import AppAccounts
 from tests import builders
-from tests.accounts.old_application import RECIPE, Clock, OldApplication, linking
+from tests.accounts.old_application import KEYS, RECIPE, Clock, OldApplication, linking
 
 ROUTE = builders.route()
 TICKET, OTHER_TICKET = "T" * 43, "U" * 43
@@ -37,7 +41,7 @@ class Town:
 
     clock: Clock = field(default_factory=Clock)
     old: OldApplication = field(default_factory=OldApplication)
-    accounts: MemoryAccounts = field(default_factory=MemoryAccounts)
+    accounts: AccountStore = field(default_factory=MemoryAccounts)
     joined: dict[str, Instant] = field(default_factory=dict)
     settings: AppAccounts | None = None
     linking: Linking = field(init=False)
@@ -146,7 +150,7 @@ async def test_nobody_is_locked_out_and_a_reached_limit_looks_like_a_wrong_passw
 
     assert town.old.logins() == min(MOST_FOR_ACCOUNT, (RECIPE.locks_after or 0) - 2)
     assert (await town.link("yamada", "old-Canary-1")).end is LinkEnd.WRONG
-    await town.accounts.forget_attempts("booking", "yamada")
+    await town.accounts.forget_attempts("booking", "yamada", town.clock())
     assert (await town.link("yamada", "old-Canary-1")).end is LinkEnd.LINKED
 
 
@@ -161,9 +165,9 @@ async def test_a_second_person_gets_no_link_and_both_are_named(town: Town) -> No
     assert await town.linking.accounts_of(ROUTE, TARO) == ()
 
 
-@pytest.mark.parametrize("broken", ["unreachable", "no page", "protocol"])
+@pytest.mark.parametrize("broken", ["unreachable", "no page", "page cut off", "login cut off"])
 async def test_an_application_that_is_away_costs_no_attempt_that_it_never_saw(town: Town, broken: str) -> None:
-    """An answer that broke off may have come behind the login, so that one counts."""
+    """An answer to the login that broke off may have come behind it, so that one counts; its page counts nothing."""
     match broken:
         case "unreachable":
             town.old.fails_unheard = True
@@ -171,12 +175,13 @@ async def test_an_application_that_is_away_costs_no_attempt_that_it_never_saw(to
             town.old.page = (500, b"")
         case _:
             town.old.fails = UpstreamProtocolError("broken")
+            town.old.fails_only = "GET" if broken == "page cut off" else "POST"
     for _ in range((RECIPE.locks_after or 0) - 2):
         assert (await town.link("yamada", "old-Canary-1")).end is LinkEnd.AWAY
 
     town.old.fails_unheard, town.old.fails, town.old.page = False, None, OldApplication().page
     again = (await town.link("yamada", "old-Canary-1")).end
-    assert again is (LinkEnd.WRONG if broken == "protocol" else LinkEnd.LINKED)
+    assert again is (LinkEnd.WRONG if broken == "login cut off" else LinkEnd.LINKED)
 
 
 async def test_a_person_with_several_accounts_acts_for_none_until_she_chooses(town: Town) -> None:
@@ -249,6 +254,71 @@ async def test_the_gateway_signs_in_with_the_kept_password(town: Town) -> None:
 
     assert town.old.logins() == tried + 1
     assert await town.linking.accounts_of(ROUTE, HANAKO) == ()
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+async def test_a_kept_password_that_is_not_good_any_more_fails_once(
+    kind: str, make: Callable[..., Town], tmp_path: Path
+) -> None:
+    """Twelve sessions at once, at workers that share nothing but the store; then she proves the account again."""
+    town = make() if kind == "memory" else make(accounts=SqliteAccounts(tmp_path / "accounts.db", KEYS))
+    await town.begin()
+    assert (await town.link("yamada", "old-Canary-1")).end is LinkEnd.LINKED
+    town.old.passwords["yamada"] = "another"
+    tried = town.old.logins()
+    others = [town.accounts if kind == "memory" else SqliteAccounts(tmp_path / "accounts.db", KEYS) for _ in range(12)]
+    workers = [linking(town.old, store=each, sessions=town.sessions, clock=Clock()) for each in others]
+    for number, worker in enumerate(workers):
+        worker._random = partial(_random, number)
+
+    ends = await asyncio.gather(*(each.sign_in_as(ROUTE, INBOUND, HANAKO, "yamada") for each in workers))
+
+    assert ends == [None] * 12
+    assert town.old.logins() == tried + 1
+    assert await town.linking.accounts_of(ROUTE, HANAKO) == ()
+    assert (await town.link("yamada", "another")).end is LinkEnd.LINKED
+    signed_in = await asyncio.gather(*(each.sign_in_as(ROUTE, INBOUND, HANAKO, "yamada") for each in workers))
+    assert all(isinstance(each, SignedInThere) for each in signed_in)
+    for each in {town.accounts, *others}:
+        await each.close()
+
+
+def _random(number: int, count: int) -> bytes:
+    return bytes([number]) + secrets.token_bytes(count - 1)
+
+
+async def test_a_login_whose_turn_does_not_come_is_no_wrong_password(town: Town) -> None:
+    """A worker that died keeps the turn for a while: the page is unavailable, and the next one works."""
+    await town.link("yamada", "old-Canary-1")
+    gone = Attempt("booking", "yamada", "m", "of a worker that is gone")
+    assert await town.accounts.begin_login(gone, town.clock.now)
+
+    with pytest.raises(UpstreamOverloadedError):
+        await town.linking.sign_in_as(ROUTE, INBOUND, HANAKO, "yamada")
+    assert len(await town.linking.accounts_of(ROUTE, HANAKO)) == 1
+
+    town.clock.now = builders.NOON + 10 + LOGIN_SECONDS
+    assert isinstance(await town.linking.sign_in_as(ROUTE, INBOUND, HANAKO, "yamada"), SignedInThere)
+
+
+async def test_logins_that_are_lost_on_their_way_never_lock_the_account(town: Town) -> None:
+    """Each may have failed there; the password stays kept, and an hour later a good login ends the count."""
+    await town.link("yamada", "old-Canary-1")
+    tried = town.old.logins()
+    town.old.fails, town.old.fails_only = UpstreamProtocolError("cut off"), "POST"
+    for _ in range(10):
+        with pytest.raises(GatewayError):
+            await town.linking.sign_in_as(ROUTE, INBOUND, HANAKO, "yamada")
+    sent = town.old.abandoned
+    town.old.fails = None
+    with pytest.raises(UpstreamOverloadedError):
+        await town.linking.sign_in_as(ROUTE, INBOUND, HANAKO, "yamada")
+
+    assert town.old.logins() == tried
+    assert sent == 0
+    assert len(await town.linking.accounts_of(ROUTE, HANAKO)) == 1
+    await town.accounts.forget_attempts("booking", "yamada", town.clock.now + OPEN_SECONDS)
+    assert isinstance(await town.linking.sign_in_as(ROUTE, INBOUND, HANAKO, "yamada"), SignedInThere)
 
 
 async def test_without_a_kept_password_she_is_asked(town: Town) -> None:

@@ -9,14 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.accounts.attempts import (
+    AGAIN_SECONDS,
     ANSWER_EVERY,
     DAY,
     MOST_FOR_ACCOUNT,
+    OPEN_SECONDS,
     Attempt,
     AttemptLimits,
     account_scope,
+    again_scope,
     answer_at,
     attempt_limits,
+    kept_scopes_of,
+    login_scope,
     person_scope,
     scope_names,
     scopes_of,
@@ -31,6 +36,7 @@ def test_we_stay_below_the_applications_lock(locks_after: int, most: int) -> Non
     limits = attempt_limits(locks_after, 1800.0)
 
     assert limits.account == most < locks_after
+    assert most <= limits.kept < locks_after
     assert limits.account_seconds == 1800.0
 
 
@@ -63,7 +69,23 @@ def test_an_attempt_is_counted_in_three_scopes() -> None:
         ]
     )
     assert len(set(scope_names(attempt))) == 3
-    assert [(scope.most, scope.ends_at - NOW) for scope in scopes] == [(1, 10.0), (2, 20.0), (3, 30.0)]
+    assert [scope.most for scope in scopes] == [1, 2, 3]
+    # Without an answer, it may have failed as late as it is over.
+    assert [scope.ends_at - NOW for scope in scopes] == [OPEN_SECONDS + 10.0, 20.0, 30.0]
+    assert [scope.open_until for scope in scopes] == [NOW + OPEN_SECONDS, None, None]
+
+
+def test_a_kept_password_has_one_place_more_and_one_that_was_refused_has_none() -> None:
+    """Guesses hold up no login of the card; a refused password is tried again once in a while, as a guess is."""
+    attempt, limits = Attempt("booking", "x", "x", "1"), attempt_limits(5, None)
+
+    (first,) = kept_scopes_of(attempt, limits, NOW, again=False)
+    again = kept_scopes_of(attempt, limits, NOW, again=True)
+
+    assert (first.name, first.most) == (account_scope("x"), 4)
+    assert [(each.name, each.most) for each in again] == [(account_scope("x"), 3), (again_scope("x"), 1)]
+    assert again[1].ends_at == NOW + AGAIN_SECONDS
+    assert len({account_scope("x"), again_scope("x"), login_scope("x"), person_scope("x")}) == 4
 
 
 @given(st.floats(0, 100))

@@ -226,7 +226,14 @@ def test_the_counter_unlocks_and_removes(folder: Path) -> None:
     limits = AttemptLimits(account=1)
 
     def begin(id_: str) -> bool:
-        return on(folder, lambda store: store.begin_attempt(Attempt("booking", "tanaka", "m", id_), limits, NOW))
+        attempt = Attempt("booking", "tanaka", "m", id_)
+
+        async def fail(store: AccountStore) -> bool:
+            begun = await store.begin_attempt(attempt, limits, NOW)
+            await store.attempt_failed(attempt, limits, NOW)
+            return begun
+
+        return on(folder, fail)
 
     assert begin("1")
     assert not begin("2")

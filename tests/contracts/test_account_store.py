@@ -28,7 +28,14 @@ from gateway.accounts.accounts import (
     Record,
     Taken,
 )
-from gateway.accounts.attempts import Attempt, AttemptLimits
+from gateway.accounts.attempts import (
+    AGAIN_SECONDS,
+    LOGIN_SECONDS,
+    OPEN_SECONDS,
+    Attempt,
+    AttemptLimits,
+    attempt_limits,
+)
 from gateway.accounts.marks import Marks
 from gateway.accounts.memory_accounts import MemoryAccounts
 from gateway.accounts.names import fold_account
@@ -321,8 +328,11 @@ async def test_failed_attempts_are_limited_in_every_scope(store: AccountStore) -
     """For an account by all persons together, for a person by all accounts together, and for the App."""
 
     async def begin(account: str, person: Marks, app: str = APP, now: float = NOW) -> bool:
-        name = f"{account}{person.first}{app}{now}"
-        return await store.begin_attempt(Attempt(app, fold_account(account), person.first, name), FEW, now)
+        attempt = Attempt(app, fold_account(account), person.first, f"{account}{person.first}{app}{now}")
+        begun = await store.begin_attempt(attempt, FEW, now)
+        if begun:
+            await store.attempt_failed(attempt, FEW, now)
+        return begun
 
     assert await begin("tanaka", ANNA)
     assert await begin("TANAKA", BERT)
@@ -372,6 +382,7 @@ async def test_a_success_gives_back_its_own_and_frees_the_account(store: Account
     """Failed attempts of the same person at other accounts still count for her."""
     first, second = Attempt(APP, "t", ANNA.first, "1"), Attempt(APP, "t", ANNA.first, "2")
     assert await store.begin_attempt(first, FEW, NOW)
+    await store.attempt_failed(first, FEW, NOW)
     assert await store.begin_attempt(second, FEW, NOW)
 
     await store.attempt_succeeded(second)
@@ -381,6 +392,99 @@ async def test_a_success_gives_back_its_own_and_frees_the_account(store: Account
     assert await store.begin_attempt(Attempt(APP, "u", ANNA.first, "5"), FEW, NOW)
     assert await store.begin_attempt(Attempt(APP, "v", ANNA.first, "6"), FEW, NOW)
     assert not await store.begin_attempt(Attempt(APP, "w", ANNA.first, "7"), FEW, NOW + 10)
+
+
+async def test_a_success_forgets_only_failures_that_were_over_before_it_began(store: AccountStore) -> None:
+    """The application may hear of any other one behind the good login."""
+    many = replace(FEW, account=4, person=100, app=100)
+    over, under_way, ends_late, good = (Attempt(APP, "t", ANNA.first, name) for name in ("1", "2", "3", "4"))
+    assert await store.begin_attempt(over, many, NOW)
+    await store.attempt_failed(over, many, NOW)
+    for each in (under_way, ends_late, good):
+        assert await store.begin_attempt(each, many, NOW)
+    await store.attempt_failed(ends_late, many, NOW)
+
+    await store.attempt_succeeded(good)
+
+    begun = [await store.begin_attempt(Attempt(APP, "t", BERT.first, f"b{number}"), many, NOW) for number in range(4)]
+    assert begun == [True, True, False, False]
+    # It is said again that they are over, and that it was good: nothing changes.
+    for each in (over, under_way):
+        await store.attempt_failed(each, many, NOW)
+    await store.attempt_succeeded(good)
+    assert not await store.begin_attempt(Attempt(APP, "t", BERT.first, "b5"), many, NOW)
+    # The next good login began behind them.
+    await store.withdraw_attempt(Attempt(APP, "t", BERT.first, "b1"))
+    later = Attempt(APP, "t", ANNA.first, "5")
+    assert await store.begin_attempt(later, many, NOW)
+    await store.attempt_succeeded(later)
+    begun = [await store.begin_attempt(Attempt(APP, "t", BERT.first, f"c{number}"), many, NOW) for number in range(4)]
+    assert begun == [True, True, True, False]
+
+
+async def test_an_attempt_without_an_answer_is_over_after_an_hour(store: AccountStore) -> None:
+    """Its worker is gone: it may have failed until then, and counts as long as any other from then on."""
+    later = NOW + OPEN_SECONDS
+    limits = replace(FEW, account_seconds=50.0)
+    for name in "12":
+        assert await store.begin_attempt(Attempt(APP, "t", ANNA.first, name), limits, NOW)
+    assert not await store.begin_attempt(Attempt(APP, "t", BERT.first, "3"), limits, later + 49)
+    assert await store.begin_attempt(Attempt(APP, "t", BERT.first, "3"), limits, later + 50)
+
+    for_ever = replace(FEW, account_seconds=inf, account=3, person=100)
+    for name in "12":
+        assert await store.begin_attempt(Attempt(APP, "u", ANNA.first, f"u{name}"), for_ever, NOW)
+    assert await store.begin_attempt(Attempt(APP, "v", ANNA.first, "v"), replace(for_ever, account=1), NOW)
+    assert not await store.begin_attempt(Attempt(APP, "v", ANNA.first, "w"), replace(for_ever, account=1), later)
+    await store.forget_attempts(APP, "v", later)
+    assert await store.begin_attempt(Attempt(APP, "v", ANNA.first, "w"), replace(for_ever, account=1), later)
+    good = Attempt(APP, "u", BERT.first, "good")
+    assert await store.begin_attempt(good, for_ever, later)
+    await store.attempt_succeeded(good)
+    for name in "45":
+        assert await store.begin_attempt(Attempt(APP, "u", CARA.first, name), for_ever, later)
+
+
+async def test_failures_of_one_account_are_forgotten_together(store: AccountStore) -> None:
+    """An application may count until nobody has failed for a while, so ours count as long."""
+    for name, at in (("1", NOW), ("2", NOW + 99)):
+        attempt = Attempt(APP, "t", name, name)
+        assert await store.begin_attempt(attempt, FEW, at)
+        await store.attempt_failed(attempt, FEW, at)
+
+    assert not await store.begin_attempt(Attempt(APP, "t", "3", "3"), FEW, NOW + 198)
+    assert await store.begin_attempt(Attempt(APP, "t", "3", "3"), FEW, NOW + 199)
+
+
+async def test_one_login_at_a_time_has_the_turn(store: AccountStore) -> None:
+    """Of an account, in any spelling and worker; one whose worker is gone keeps it for a while alone."""
+    first, second = Attempt(APP, "t", ANNA.first, "1"), Attempt(APP, "t", BERT.first, "2")
+
+    assert sorted(await asyncio.gather(*(store.begin_login(each, NOW) for each in (first, second)))) == [False, True]
+    await store.end_login(first)
+    await store.end_login(second)
+    assert await store.begin_login(second, NOW)
+    assert not await store.begin_login(first, NOW)
+    assert await store.begin_login(replace(first, account="u"), NOW)
+    await store.end_login(first)
+    assert not await store.begin_login(first, NOW + LOGIN_SECONDS - 1)
+    assert await store.begin_login(first, NOW + LOGIN_SECONDS)
+
+
+async def test_a_kept_password_has_a_place_that_guesses_do_not_take(store: AccountStore) -> None:
+    """One that was refused has none, and is tried once in a while."""
+    limits = attempt_limits(5, None)
+    for name in "123":
+        assert await store.begin_attempt(Attempt(APP, "t", BERT.first, name), limits, NOW)
+
+    assert not await store.begin_kept_attempt(Attempt(APP, "t", ANNA.first, "4"), limits, NOW, again=True)
+    assert await store.begin_kept_attempt(Attempt(APP, "t", ANNA.first, "4"), limits, NOW, again=False)
+    assert not await store.begin_kept_attempt(Attempt(APP, "t", ANNA.first, "5"), limits, NOW, again=False)
+    assert await store.begin_kept_attempt(Attempt(APP, "u", ANNA.first, "6"), limits, NOW, again=True)
+    assert not await store.begin_kept_attempt(Attempt(APP, "u", ANNA.first, "7"), limits, NOW, again=True)
+    assert await store.begin_kept_attempt(Attempt(APP, "u", ANNA.first, "7"), limits, NOW + AGAIN_SECONDS, again=True)
+    await store.attempt_succeeded(Attempt(APP, "u", ANNA.first, "7"))
+    assert await store.begin_kept_attempt(Attempt(APP, "u", ANNA.first, "8"), limits, NOW + AGAIN_SECONDS, again=True)
 
 
 async def test_a_withdrawn_attempt_counts_nowhere(store: AccountStore) -> None:
@@ -395,14 +499,17 @@ async def test_a_withdrawn_attempt_counts_nowhere(store: AccountStore) -> None:
 
 
 async def test_attempts_may_count_until_a_success_or_the_office(store: AccountStore) -> None:
-    """An application that locks for good never forgets, so neither do we."""
+    """An application that locks for good never forgets, so neither do we. One under way counts on."""
     for_ever = replace(FEW, account_seconds=inf)
     for name in "12":
         assert await store.begin_attempt(Attempt(APP, "t", ANNA.first, name), for_ever, NOW)
     later = NOW + 1e9
+    await store.forget_attempts(APP, "T", NOW)
+    for name in "12":
+        await store.attempt_failed(Attempt(APP, "t", ANNA.first, name), for_ever, NOW)
     assert not await store.begin_attempt(Attempt(APP, "t", ANNA.first, "3"), for_ever, later)
 
-    await store.forget_attempts(APP, "T")
+    await store.forget_attempts(APP, "T", later)
 
     assert await store.begin_attempt(Attempt(APP, "t", ANNA.first, "3"), for_ever, later)
 
@@ -611,6 +718,31 @@ async def test_another_database_is_not_touched(tmp_path: Path, script: str, said
         await store.check()
 
     await store.close()
+
+
+async def test_a_file_of_the_first_form_is_taken_over(tmp_path: Path) -> None:
+    """Its failed attempts count on, and a good login that begins later ends their count."""
+    file = tmp_path / "accounts.db"
+    store = SqliteAccounts(file, KEYS)
+    await link(store, TANAKA, ANNA)
+    for name in "12":
+        assert await store.begin_attempt(Attempt(APP, "t", BERT.first, name), FEW, NOW)
+    await store.close()
+    with closing(sqlite3.connect(file)) as database:
+        for column in ("open_until", "begun", "over"):
+            database.execute(f"ALTER TABLE attempts DROP COLUMN {column}")
+        database.execute("PRAGMA user_version = 1")
+        database.commit()
+
+    again = SqliteAccounts(file, KEYS)
+
+    assert await names(again, ANNA) == ["tanaka"]
+    assert not await again.begin_attempt(Attempt(APP, "t", CARA.first, "3"), FEW, NOW)
+    good = Attempt(APP, "t", ANNA.first, "good")
+    assert await again.begin_kept_attempt(good, FEW, NOW, again=False)
+    await again.attempt_succeeded(good)
+    assert await again.begin_attempt(Attempt(APP, "t", CARA.first, "3"), FEW, NOW)
+    await again.close()
 
 
 @pytest.mark.parametrize("content", [b"no database at all", b"SQLite format 3\0" + bytes(200)])
