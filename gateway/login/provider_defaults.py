@@ -6,6 +6,8 @@ Connect. So the default parameters for the agency's service differ from those fo
 
 from __future__ import annotations
 
+from gateway.instant import Instant
+from gateway.login.claims import Expected
 from gateway.settings.origin import host_of
 from gateway.settings.settings import ANY, Environment, ProviderSettings, Reauthenticate
 
@@ -47,6 +49,25 @@ def accepted_acr(settings: ProviderSettings) -> tuple[str, ...]:
 def requires_acr(settings: ProviderSettings) -> bool:
     """Whether an ID token must have an `acr` at all: always, where the accepted values were listed."""
     return settings.require_acr or settings.accept_acr not in ((), (ANY,))
+
+
+def expected_token(
+    settings: ProviderSettings, issuer: str, nonce: str, access_token: str, *, begun_at: Instant, now: Instant
+) -> Expected:
+    """Return what an ID token of this client must agree with: the same for a sign-in and for a signature."""
+    return Expected(
+        issuer=issuer,
+        client_id=settings.client_id,
+        nonce=nonce,
+        access_token=access_token,
+        algorithms=settings.id_token_algorithms,
+        begun_at=begun_at,
+        now=now,
+        skew=settings.clock_skew,
+        accepted_acr=accepted_acr(settings),
+        require_acr=requires_acr(settings),
+        require_at_hash=settings.require_at_hash,
+    )
 
 
 def reauthentication(settings: ProviderSettings) -> Reauthenticate:

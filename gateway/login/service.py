@@ -28,7 +28,6 @@ from gateway.identity import NOT_TOLD, Identity, Scope
 from gateway.instant import Instant, began, tokyo_day
 from gateway.login.claims import (
     Check,
-    Expected,
     Facts,
     IdToken,
     Trouble,
@@ -68,7 +67,7 @@ from gateway.login.pending import (
     tab_cookie,
 )
 from gateway.login.profile import Metadata
-from gateway.login.provider_defaults import accepted_acr, requires_acr
+from gateway.login.provider_defaults import expected_token
 from gateway.login.return_to import LONGEST_RETURN, fragment_of, rebuild
 from gateway.login.sign_in import (
     AlreadySignedIn,
@@ -463,19 +462,13 @@ class SignInService:
         return await self._keep(route, inbound, login, browser, identity, provider_session)
 
     async def _believe(self, client: Client, metadata: Metadata, tokens: TokenAnswer, login: PendingLogin) -> IdToken:
-        settings = client.settings
-        expected = Expected(
-            issuer=metadata.issuer,
-            client_id=settings.client_id,
-            nonce=login.nonce,
-            access_token=tokens.access_token,
-            algorithms=settings.id_token_algorithms,
+        expected = expected_token(
+            client.settings,
+            metadata.issuer,
+            login.nonce,
+            tokens.access_token,
             begun_at=login.begun_at,
             now=self._clock(),
-            skew=settings.clock_skew,
-            accepted_acr=accepted_acr(settings),
-            require_acr=requires_acr(settings),
-            require_at_hash=settings.require_at_hash,
         )
         return await verified(client.provider, lambda keys: read_id_token(tokens.id_token, keys, expected))
 

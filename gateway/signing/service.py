@@ -20,7 +20,7 @@ import msgspec
 
 from gateway.errors import ProviderRefusedError, ProviderUnavailableError, SignInInvalidError, StoreUnavailableError
 from gateway.instant import Instant
-from gateway.login.claims import Expected, read_id_token
+from gateway.login.claims import read_id_token
 from gateway.login.login import (
     LONGEST_CODE,
     asked_assurance,
@@ -41,7 +41,7 @@ from gateway.login.pending import (
     tab_cookie,
 )
 from gateway.login.profile import Metadata
-from gateway.login.provider_defaults import accepted_acr, requires_acr
+from gateway.login.provider_defaults import expected_token
 from gateway.login.service import KeySource, read_callback, verified
 from gateway.request.inbound import Inbound
 from gateway.route.route import Route
@@ -588,19 +588,9 @@ class SigningService:
             if self._terms.person_required:
                 await self._end(signature.id, attempt, Ended(SignOutcome.PERSON_UNKNOWN))
             return False
-        settings = client.settings
-        expected = Expected(
-            issuer=(await client.provider.metadata()).issuer,
-            client_id=settings.client_id,
-            nonce=attempt.nonce,
-            access_token=attempt.access_token,
-            algorithms=settings.id_token_algorithms,
-            begun_at=attempt.begun_at,
-            now=self._clock(),
-            skew=settings.clock_skew,
-            accepted_acr=accepted_acr(settings),
-            require_acr=requires_acr(settings),
-            require_at_hash=settings.require_at_hash,
+        settings, issuer = client.settings, (await client.provider.metadata()).issuer
+        expected = expected_token(
+            settings, issuer, attempt.nonce, attempt.access_token, begun_at=attempt.begun_at, now=self._clock()
         )
         id_token = await verified(client.provider, lambda keys: read_id_token(attempt.id_token, keys, expected))
         subject = self._known_as(settings.client_id, id_token.subject)

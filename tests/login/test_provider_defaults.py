@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.login.provider_defaults import accepted_acr, asked_acr, reauthentication, requires_acr
+from gateway.login.claims import Expected
+from gateway.login.provider_defaults import (
+    accepted_acr,
+    asked_acr,
+    expected_token,
+    reauthentication,
+    requires_acr,
+)
 from gateway.settings.settings import Environment, ProviderSettings, Reauthenticate
 
 AGENCYS = (
@@ -61,3 +68,31 @@ def test_what_is_asked_accepted_and_required(
     )
 
     assert (asked_acr(settings), accepted_acr(settings), requires_acr(settings)) == (asked, accepted, requires)
+
+
+def test_an_id_token_is_held_to_each_setting_of_its_client() -> None:
+    """None of the terms falls back to the default value of the check itself."""
+    settings = ProviderSettings(
+        issuer=ANOTHER.issuer,
+        client_id="town",
+        id_token_algorithms=("PS256",),
+        clock_skew=7.0,
+        accept_acr=("gold",),
+        require_at_hash=False,
+    )
+
+    expected = expected_token(settings, "https://issuer", "n-1", "at-1", begun_at=100.0, now=160.0)
+
+    assert expected == Expected(
+        issuer="https://issuer",
+        client_id="town",
+        nonce="n-1",
+        access_token="at-1",
+        algorithms=("PS256",),
+        begun_at=100.0,
+        now=160.0,
+        skew=7.0,
+        accepted_acr=("gold",),
+        require_acr=True,
+        require_at_hash=False,
+    )
