@@ -39,6 +39,10 @@ Operator = Annotated[
 Reason = Annotated[str, typer.Option("--reason", help="The reason; the audit trail records it.")]
 
 _UNRECORDED = Phrase("the audit trail has no entry of this", "監査証跡に記録できませんでした")
+_NO_TRAIL = Phrase(
+    "note: your reason is kept nowhere, since there is no audit trail (`audit.directory` is not set)",
+    "注意：監査証跡（`audit.directory`）がないため、理由はどこにも残りません",
+)
 _NOT_DONE = Phrase(
     "nothing was done: the audit trail is required and cannot be written",
     "何も行っていません。監査証跡が必須ですが、書き込めません",
@@ -69,7 +73,8 @@ def recorded(
     """Record the action of the block: as begun where the trail is required, and with its outcome at the end.
 
     A block that refuses what its operator wrote has done nothing that needs an entry. `settings` are those of `config`,
-    if the command has read them; without that file there is no trail.
+    if the command has read them; without that file there is no trail. The operator hears of a reason that no trail
+    keeps.
     """
     who = at_keyboard(os.environ)
     deed = Deed(
@@ -93,6 +98,7 @@ def recorded(
             trail.write(msgspec.structs.replace(deed.entry, outcome=Outcome.FAILED))
             raise
         trail.write(deed.entry)
+        trail.note_lost(deed.entry)
 
 
 def record_done(config: Path, entries: Sequence[Entry]) -> None:
@@ -102,12 +108,19 @@ def record_done(config: Path, entries: Sequence[Entry]) -> None:
         trail = _opened(stack, config, None)
         for entry in entries:
             trail.write(msgspec.structs.replace(entry, user=who.user, sudo_user=who.sudo_user))
+            trail.note_lost(entry)
 
 
 class _Trail:
-    def __init__(self, record: Callable[[Entry], None], *, required: bool) -> None:
+    def __init__(self, record: Callable[[Entry], None], *, required: bool, exists: bool = True) -> None:
         self._record = record
         self.required = required
+        self._exists = exists
+
+    def note_lost(self, entry: Entry) -> None:
+        """Say that an operator's reason is lost where there is no trail."""
+        if entry.reason and not self._exists:
+            say(f"sekisho: {_NO_TRAIL.say(language())}", error=True)
 
     def write(self, entry: Entry, *, refuses: bool = False) -> None:
         """Write an entry; if that fails, say so, and end the command where the trail is required."""
@@ -134,7 +147,7 @@ def _opened(stack: ExitStack, config: Path, settings: Settings | None) -> _Trail
     if settings is None:
         if len(mistakes):
             say(f"sekisho: {_UNRECORDED.say(language())} ({config})", error=True)
-        return _Trail(_nowhere, required=False)
+        return _Trail(_nowhere, required=False, exists=bool(len(mistakes)))
     required = settings.audit.required
     keys: KeySet | None = read_audit_keys(settings, reading, os.environ)
     if len(mistakes):
@@ -143,7 +156,8 @@ def _opened(stack: ExitStack, config: Path, settings: Settings | None) -> _Trail
         say(f"sekisho: {_UNRECORDED.say(language())}", error=True)
         return _Trail(_nowhere, required=False)
     try:
-        return _Trail(stack.enter_context(command_trail(settings, keys)), required=required)
+        record = stack.enter_context(command_trail(settings, keys))
+        return _Trail(record, required=required, exists=settings.audit.directory is not None)
     except OSError as error:
         raise_or_say(error, required=required, refuses=True)
         return _Trail(_nowhere, required=False)

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pwd
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -71,29 +72,53 @@ def sekisho(folder: Path, *arguments: str, typed: str | None = None) -> Result:
     return CliRunner().invoke(app, [*arguments, "-c", str(folder / "gateway.yaml")], input=typed)
 
 
-def done(folder: Path, *arguments: str) -> None:
+def done(folder: Path, *arguments: str) -> Result:
     result = sekisho(folder, *arguments)
     assert result.exit_code == 0, result.output
+    return result
 
 
-def everything(folder: Path) -> None:
+def everything(folder: Path) -> list[Result]:
     """Do all that an operator can do, once."""
+    results: list[Result] = []
+
+    def act(*arguments: str) -> None:
+        results.append(done(folder, *arguments))
+
     why = ("--reason", "=窓口の申出", "--operator", "sato")
     for action in ("export", "erase"):
-        done(folder, "signature", action, "--client", CLIENT, "--subject", "hanako", *why)
-    done(folder, "limits", "give-back", show_code(code_of("hanako")), "1", *why)
-    done(folder, "sessions", "revoke", "--client", CLIENT, "--subject", "hanako", *why)
-    done(folder, "subjects", "alias", "hanako-2", "hanako", *why)
-    done(folder, "subjects", "erase", CLIENT, "hanako", *why)
-    done(folder, "switch", "on", "maintenance-a", "--for", "1h", *why)
-    done(folder, "switch", "off", "maintenance-a", *why)
-    done(folder, "policy", "adopt", "--all", *why)
-    done(folder, "keys", "new", str(folder / "keys.jwks"), *why)
-    done(folder, "keys", "rotate", str(folder / "keys.jwks"), *why)
+        act("signature", action, "--client", CLIENT, "--subject", "hanako", *why)
+    act("limits", "give-back", show_code(code_of("hanako")), "1", *why)
+    act("sessions", "revoke", "--client", CLIENT, "--subject", "hanako", *why)
+    act("subjects", "alias", "hanako-2", "hanako", *why)
+    act("subjects", "erase", CLIENT, "hanako", *why)
+    act("switch", "on", "maintenance-a", "--for", "1h", *why)
+    act("switch", "off", "maintenance-a", *why)
+    act("policy", "adopt", "--all", *why)
+    act("keys", "new", str(folder / "keys.jwks"), *why)
+    act("keys", "rotate", str(folder / "keys.jwks"), *why)
     kid = json.loads((folder / "keys.jwks").read_text())["keys"][1]["kid"]
-    done(folder, "keys", "retire", str(folder / "keys.jwks"), kid, *why)
-    done(folder, "operators", "add", "tanaka", "--role", "act", *why)
-    done(folder, "operators", "remove", "tanaka", *why)
+    act("keys", "retire", str(folder / "keys.jwks"), kid, *why)
+    act("operators", "add", "tanaka", "--role", "act", *why)
+    act("operators", "remove", "tanaka", *why)
+    return results
+
+
+def test_a_reason_that_no_trail_keeps_is_said_to_be_lost(folder: Path) -> None:
+    """By every command that takes one; with a trail, none says so."""
+    kept = everything(folder)
+    settings = folder / "gateway.yaml"
+    settings.write_text(re.sub(r"audit: .*\n", "", settings.read_text()))
+    lost = [
+        done(folder, "switch", "on", "maintenance-a", "--for", "1h", "--reason", "r"),
+        done(folder, "operators", "add", "tanaka", "--role", "act", "--reason", "r"),
+        done(folder, "keys", "new", str(folder / "keys.jwks"), "--reason", "r"),
+        done(folder, "sessions", "revoke", "--client", CLIENT, "--subject", "hanako", "--reason", "r"),
+    ]
+
+    assert not [each.output for each in kept if "kept nowhere" in each.output]
+    assert ["kept nowhere" in each.stderr for each in lost] == [True] * len(lost)
+    assert "kept nowhere" not in done(folder, "operators", "remove", "tanaka").output
 
 
 DEEDS = [
