@@ -94,6 +94,67 @@ def test_bash_completes_every_command_and_option_of_ours(tmp_path: Path) -> None
     assert not missing
 
 
+PLAIN = Command((), "", (), (Command(("say",), "Say it.", (Option(("--to",), "Whom.", Value()),), argument=Value()),))
+"""A command whose values no shell can know."""
+
+
+@pytest.mark.parametrize(
+    ("shell", "tree", "lines"),
+    [
+        (
+            Shell.ZSH,
+            SMALL,
+            [
+                r"'') found=('run:Run it' 'read:Read' 'keys:Keep keys: it'\''s safe') ;;",
+                "'') found=('--version:Show the version') ;;",
+                "'run') found=('--config' '-c') ;;",
+                "'run -c') _files; return ;;",
+                "'read') _files; return ;;",
+                "'keys new') found=('--alg:How') ;;",
+                "'keys new --alg') compadd -- 'ES256' 'RS256'; return ;;",
+                "'run'|'read'|'keys'|'keys new') at=\"$key\" ;;",
+                "'run --config'|'run -c'|'keys new --alg') expects=\"$key\" ;;",
+            ],
+        ),
+        (Shell.ZSH, PLAIN, ["'say --to') :; return ;;", "'say') :; return ;;"]),
+        (
+            Shell.FISH,
+            SMALL,
+            [
+                "complete -c sekisho -n '__sekisho_at' -a 'run' -d 'Run it'",
+                r"complete -c sekisho -n '__sekisho_at' -a 'keys' -d 'Keep keys: it\'s safe'",
+                "complete -c sekisho -n '__sekisho_at' -l 'version' -d 'Show the version'",
+                "complete -c sekisho -n '__sekisho_at run' -l 'config' -s 'c' -r -F",
+                "complete -c sekisho -n '__sekisho_at read' -F",
+                "complete -c sekisho -n '__sekisho_at keys' -a 'new' -d 'Make one'",
+                "complete -c sekisho -n '__sekisho_at keys new' -l 'alg' -r -f -a 'ES256 RS256' -d 'How'",
+                "set -g __sekisho_commands 'run' 'read' 'keys' 'keys new'",
+                "set -g __sekisho_valued 'run --config' 'run -c' 'keys new --alg'",
+            ],
+        ),
+        (Shell.FISH, PLAIN, ["complete -c sekisho -n '__sekisho_at say' -l 'to' -r -d 'Whom'"]),
+    ],
+)
+def test_a_script_says_each_word_in_its_shells_way(shell: Shell, tree: Command, lines: list[str]) -> None:
+    """Commands, options, choices and files are quoted as that shell reads them; long tests have the shells run them."""
+    written = [line.strip() for line in completion_script(shell, tree).splitlines()]
+
+    assert not [line for line in lines if line not in written]
+
+
+@pytest.mark.parametrize("shell", Shell)
+def test_no_script_leaves_a_command_or_an_option_out(shell: Shell) -> None:
+    """The scripts are written from the one tree of commands."""
+    root = read_command(typer.main.get_command(app))
+    script = completion_script(shell, root)
+    names = {name for command in everything(root) for option in command.options for name in option.names}
+    written = {name.lstrip("-") if shell is Shell.FISH else name for name in names}
+
+    assert len(written) > 50
+    assert not [command.path for command in everything(root) if command.path not in script]
+    assert not [name for name in written if name not in script]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("line", "offered"),
