@@ -27,7 +27,7 @@ FOR_LONG_TESTS := $(FOR_TESTS) javac=default-jdk-headless file:/usr/share/tomcat
 	file:/usr/share/wordpress=wordpress mariadbd=mariadb-server file:/usr/share/doc/php-mysql=php-mysql \
 	file:/usr/share/wordpress/wp-content/themes/twentytwentyone=wordpress-theme-twentytwentyone
 FOR_PAGES := chromium=chromium file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc=fonts-noto-cjk
-FOR_BENCH := redis-server=redis-server nginx=nginx wrk=wrk taskset=util-linux
+FOR_BENCH := redis-server=redis-server nginx=nginx wrk=wrk taskset=util-linux setpriv=util-linux
 FOR_ALL_PEERS := $(FOR_BENCH) haproxy=haproxy apache2=apache2 \
 	file:/usr/lib/apache2/modules/mod_auth_openidc.so=libapache2-mod-auth-openidc
 

@@ -13,10 +13,12 @@ import os
 import resource
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import cases, cold, goals, login, plot, questions, reloads, sizes, small, tls
+from benchmarks.ending import Stopped, at_most, heed_orders
 from benchmarks.peer import Peer
 from benchmarks.peers import oauth2_proxy
 from benchmarks.peers.aiohttp_proxy import AiohttpProxy
@@ -47,6 +49,9 @@ CASES = (
     "tls",
 )
 _IDLE_CONNECTIONS = 10_000
+
+_LONGEST = 1_200.0
+"""Seconds that one case may take: the longest takes a quarter of that on a machine with nothing else to do."""
 
 
 def everyone() -> list[Peer]:
@@ -129,16 +134,21 @@ def whole(options: argparse.Namespace, around: Surroundings, numbers: dict[str, 
         "tls": lambda: tls.tls(around, **timing),
         "reload": lambda: reloads.reloads(around, rounds=options.rounds),
     }
-    for name, measure in measured.items():
-        if name not in chosen and not (name == "small" and "delay" in chosen):
-            continue
+    wanted = {
+        name: each for name, each in measured.items() if name in chosen or (name == "small" and "delay" in chosen)
+    }
+    for number, (name, measure) in enumerate(wanted.items(), start=1):
+        print(f"benchmarks: {name}, case {number} of {len(wanted)} …", file=sys.stderr, flush=True)
+        began = time.monotonic()
         try:
-            seen = measure()
+            with at_most(options.longest):
+                seen = measure()
         # A client that is cut off or kept waiting is a failed measurement, too.
         except (BenchmarkError, OSError) as error:
             print(f"benchmarks: {name}: {error}", file=sys.stderr, flush=True)
             failed.append(name)
             continue
+        print(f"benchmarks: {name} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         rows += seen
         if seen:
             print(f"\n{cases.table(seen)}", flush=True)
@@ -164,6 +174,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=4, help="of load, each peer and round")
     parser.add_argument("--only", action="append", default=[], help="a peer's name; may be given several times")
     parser.add_argument("--case", action="append", default=[], choices=CASES, help="of `all`; several times")
+    parser.add_argument(
+        "--longest", type=float, default=_LONGEST, help="seconds after which a case is stopped, and the next one begins"
+    )
     options = parser.parse_args()
     if (os.cpu_count() or 1) <= LOAD_CORE:
         print("benchmarks: two cores are needed, one for the server and one for the load", file=sys.stderr)
@@ -176,15 +189,16 @@ def main() -> int:
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     numbers: dict[str, object] = {}
     code = 0
+    heed_orders()
     try:
         with tempfile.TemporaryDirectory(prefix="sekisho-bench-") as folder, surroundings(Path(folder)) as around:
             (quick if options.what == "quick" else whole)(options, around, numbers)
     except BenchmarkError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         code = 1
-    except KeyboardInterrupt:
+    except Stopped as order:
         print("benchmarks: stopped", file=sys.stderr)
-        code = 130
+        code = order.code
     if numbers and (target := os.environ.get("BENCH_JSON")):
         Path(target).write_text(json.dumps(numbers, indent=2, ensure_ascii=False) + "\n")
     return code

@@ -102,13 +102,17 @@ class Program:
         return self.log.read_text(errors="replace")[-2000:]
 
     def stop(self) -> None:
-        """End it and wait until it is gone."""
-        for sign in (signal.SIGTERM, signal.SIGKILL):
+        """End it and wait until it is gone, and end what it leaves behind."""
+        try:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, sign)
+                os.killpg(self.process.pid, signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(_STOP_SECONDS)
-                return
+        finally:
+            # Also if it is interrupted once more while it waits.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(_STOP_SECONDS)
 
 
 def start(
@@ -122,12 +126,12 @@ def start(
 ) -> Program:
     """Start a program on a core, in a session of its own, and wait until its port takes connections.
 
-    `ready` is that port; `None` does not wait.
+    `ready` is that port; `None` does not wait. The kernel ends the program if the measurement is killed.
     """
     log = folder / f"{name}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [find("taskset"), "-c", str(core), *command],
+            [find("setpriv"), "--pdeathsig", "TERM", find("taskset"), "-c", str(core), *command],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -27,6 +28,7 @@ def reloads(around: Surroundings, *, rounds: int) -> list[Row]:
     """Measure a reload of 1, 300 and 1,000 Apps after a change of every policy, and a change of one policy of 300."""
     rows = []
     for apps in (1, 300, 1_000):
+        _say(f"starting a gateway of {apps:,} Apps, each with a policy of its own")
         peer = Sekisho(apps=apps, own_policies=True, name=f"sekisho-{apps}-apps")
         with peer.run(around) as up:
             folder = around.folder / peer.name
@@ -42,7 +44,8 @@ def reloads(around: Surroundings, *, rounds: int) -> list[Row]:
 
 def _measured(name: str, up: Running, rounds: int, begin: Callable[[], None], word: str) -> Row:
     quiet, during, seconds, cpu = [], [], [], []
-    for _ in range(rounds):
+    for number in range(rounds):
+        _say(f"round {number + 1} of {rounds}: {name}")
         said = _count(up.program.log, word)
         before = up.program.cpu_seconds()
         waits = clients.waits_during(
@@ -72,6 +75,10 @@ def _measured(name: str, up: Running, rounds: int, begin: Callable[[], None], wo
             ADDED: 1e3 * (longest - without),
         },
     )
+
+
+def _say(what: str) -> None:
+    print(f"reload, {what} …", file=sys.stderr, flush=True)
 
 
 def _reload(files: list[Path], up: Running) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Mapping
 from statistics import median
@@ -35,8 +36,9 @@ def tls(around: Surroundings, *, rounds: int, seconds: int) -> list[Row]:
             file.truncate(MIB)
     peers: list[Peer] = [Sekisho(tls=True, name="sekisho"), Nginx(tls=True)]
     found: dict[str, dict[str, list[float]]] = {}
-    for _ in range(rounds):
+    for number in range(rounds):
         for peer in peers:
+            print(f"tls, round {number + 1} of {rounds}: {peer.name} …", file=sys.stderr, flush=True)
             with peer.run(around) as up:
                 for name, value in _round(up, around, seconds).items():
                     found.setdefault(peer.name, {}).setdefault(name, []).append(value)

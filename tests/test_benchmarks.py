@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+import uvloop
 
 from benchmarks import __main__ as command
 from benchmarks import cases, cold, goals, load, login, plot, questions, sizes, small
 from benchmarks.cases import Row
+from benchmarks.ending import at_most
 from benchmarks.programs import BenchmarkError
 from benchmarks.surroundings import Surroundings
 
 ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 60.0
 
 
 def rounds(*rates: float) -> tuple[load.Round, ...]:
@@ -120,7 +127,7 @@ def test_a_case_that_fails_takes_no_other_with_it(
 
     monkeypatch.setattr(cases, "workers", broken)
     monkeypatch.setattr(cases, "growth", grown)
-    options = argparse.Namespace(case=["workers", "growth"], only=[], rounds=1, seconds=1)
+    options = argparse.Namespace(case=["workers", "growth"], only=[], longest=PATIENCE, rounds=1, seconds=1)
     numbers: dict[str, object] = {}
 
     with pytest.raises(BenchmarkError, match="not measured: workers"):
@@ -149,3 +156,45 @@ def test_the_quick_run_writes_plain_numbers(tmp_path: Path) -> None:
     numbers = json.loads(out.read_text())
     assert numbers.keys() == {"sekisho", "nginx", "aiohttp"}
     assert all(isinstance(number, float) and number > 0 for number in numbers.values())
+
+
+_HARNESS = """
+import signal, sys
+from pathlib import Path
+from benchmarks.ending import Stopped, heed_orders
+from benchmarks.programs import running
+
+heed_orders()
+try:
+    with running("sleeper", ["sleep", "1000"], core=0, folder=Path(sys.argv[1])) as program:
+        print(program.process.pid, flush=True)
+        signal.pause()
+except Stopped as order:
+    sys.exit(order.code)
+"""
+
+
+@pytest.mark.parametrize("order", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_measurement_that_is_ended_leaves_no_program_behind(tmp_path: Path, order: signal.Signals) -> None:
+    """By Ctrl-C, by `timeout`, by a terminal that closes, and by the kernel when memory is short."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _HARNESS, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as harness:
+        assert harness.stdout is not None
+        sleeper = os.pidfd_open(int(harness.stdout.readline()))
+        try:
+            harness.send_signal(order)
+
+            assert select.select([sleeper], [], [], PATIENCE)[0]
+            assert harness.wait(PATIENCE) == (-order if order is signal.SIGKILL else 128 + order)
+        finally:
+            os.close(sleeper)
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_a_case_that_takes_too_long_is_stopped(run: Callable[[Coroutine[object, object, None]], None]) -> None:
+    """Also inside an event loop, which goes on after an ordinary exception of a signal's handler."""
+    with pytest.raises(BenchmarkError, match="--longest"), at_most(0.05):
+        run(asyncio.sleep(PATIENCE))
+
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
