@@ -16,6 +16,8 @@ from gateway.listen.answer import (
     last_chunk,
     own_answer,
     status_line,
+    with_cookie,
+    without_cookie,
 )
 from gateway.pipeline.outcome import Answer
 from gateway.upstream.upstream import AnswerFraming, AnswerHead, SentHead
@@ -57,6 +59,15 @@ def test_an_answer_of_ours_is_whole() -> None:
         b"HTTP/1.1 401 Unauthorized\r\nDate: x\r\nHSTS\r\nX-A: 1\r\nCache-Control: no-store\r\n"
         b"Content-Length: 2\r\nConnection: close\r\n\r\nno"
     )
+
+
+def test_lines_that_were_rendered_before_are_the_whole_of_the_fields() -> None:
+    """They stand where the fields would, and a client that asked with HEAD gets no body behind them."""
+    answer = Answer(200, ((b"X-A", b"1"),), b"yes", lines=b"X-A: 1\r\nCache-Control: public\r\n")
+    head = b"HTTP/1.1 200 OK\r\nDate: x\r\nHSTS\r\nX-A: 1\r\nCache-Control: public\r\nContent-Length: 3\r\n\r\n"
+
+    assert own_answer(answer, b"Date: x\r\n", b"HSTS\r\n", b"", bodyless=False) == head + b"yes"
+    assert own_answer(answer, b"Date: x\r\n", b"HSTS\r\n", b"", bodyless=True) == head
 
 
 def test_an_answer_of_ours_to_head_has_the_length_and_not_the_body() -> None:
@@ -115,3 +126,39 @@ def test_a_trailer_that_a_browser_would_heed_takes_all_with_it(name: bytes) -> N
 def test_a_trailer_about_the_body_that_was_sent_is_left_out() -> None:
     """The others go on."""
     assert fit_trailers(((b"Content-Type", b"x"), (b"X-Sum", b"1"), (b"Location", b"/"))) == ((b"X-Sum", b"1"),)
+
+
+BEFORE, AFTER = b"HTTP/1.1 200 OK\r\nX-A: s=1", b"\r\nX-B: s=1\r\n\r\n"
+
+
+@pytest.mark.parametrize("cookie", [b"s=1", b"s=1; Path=/; HttpOnly", b"x"])
+@pytest.mark.parametrize("name", [b"Set-Cookie", b"set-cookie", b"SET-COOKIE"])
+def test_a_head_with_a_gap_takes_the_next_cookie(name: bytes, cookie: bytes) -> None:
+    """All else stays to the byte, also where another field has the same value."""
+    head = SentHead(BEFORE + b"\r\n" + name + b": " + cookie + AFTER, dated=True)
+
+    gap = without_cookie(head, cookie)
+    assert gap is not None
+    assert cookie not in gap.head[len(BEFORE) :]
+
+    assert with_cookie(gap, cookie) == head
+    assert with_cookie(gap, b"t=2").head == BEFORE + b"\r\n" + name + b": t=2" + AFTER
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"",
+        b"\r\nSet-Cookie: s=1\r\nSet-Cookie: t=2",
+        b"\r\nSet-Cookie: s=1\r\nset-cookie: s=1",
+        b"\r\nSet-Cookie: s=1; Secure",
+        b"\r\nSet-Cookie: S=1",
+        b"\r\nSet-Cookie:s=1",
+        b"\r\nSet-Cookie:  s=1",
+        b"\r\nSet-Cookie: s=1 ",
+        b"\r\nSet-Cookie2: s=1",
+    ],
+)
+def test_a_head_has_no_gap_where_its_cookie_is_not_as_it_came(lines: bytes) -> None:
+    """A second cookie, or one that was changed on its way, would be one person's in another's answer."""
+    assert without_cookie(SentHead(BEFORE + lines + AFTER, dated=True), b"s=1") is None
