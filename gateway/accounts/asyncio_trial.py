@@ -71,9 +71,7 @@ class _Trial:
         if alive is not None:
             yield alive
         if changes:
-            form = await self._application.prepare_change(self._route, self._person, jar)
-            good = isinstance(form, Prepared) and form.longest >= SHORTEST
-            yield TrialStep.CHANGE_READY if good else TrialStep.NO_CHANGE
+            yield await self._change(jar)
         await self._leave(jar)
         if not self._recipe.logout.page:
             yield TrialStep.NO_LOGOUT
@@ -81,6 +79,12 @@ class _Trial:
             yield TrialStep.LOGOUT_ASKED
         else:
             yield TrialStep.STILL_IN if await self._opens(jar) else TrialStep.SIGNED_OUT
+
+    async def _change(self, jar: Jar) -> TrialStep:
+        form = await self._application.prepare_change(self._route, self._person, jar)
+        if isinstance(form, Prepared):
+            return TrialStep.CHANGE_READY if form.longest >= SHORTEST else TrialStep.CHANGE_SHORT
+        return TrialStep.NO_CHANGE if form.fault == RecipeFault.NO_FORM else TrialStep.CHANGE_AWAY
 
     async def _alive(self, jar: Jar) -> TrialStep | None:
         if not self._recipe.alive:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from gateway.accounts.accounts import AccountStore, Evidence, Linked, LinkOutcome, Taken
+from gateway.accounts.marks import Marks
 from gateway.accounts.sheet import Row
 from gateway.instant import Instant
 
@@ -28,6 +29,21 @@ def hindrance_of(outcome: LinkOutcome) -> Hindrance | None:
     if isinstance(outcome, Linked):
         return None
     return Hindrance.TAKEN if isinstance(outcome, Taken) else Hindrance.FULL
+
+
+async def dismiss_claim(store: AccountStore, app: str, name: str, person: Marks) -> bool:
+    """Forget that a second person has proved an account; False if she has not. Her links stay.
+
+    Raises:
+        StoreUnavailableError: the store did not answer.
+
+    """
+    record = await store.record(app, name)
+    if record is None or not any(claim.mark in person.all for claim in record.claims):
+        return False
+    # A person with a claim has no link: a link removes the claim.
+    await store.unlink(app, name, person)
+    return True
 
 
 async def import_row(store: AccountStore, row: Row, now: Instant) -> Hindrance | None:

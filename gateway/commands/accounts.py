@@ -6,6 +6,7 @@ The counter names a person by the code that she reads out. A subject comes from 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
@@ -25,7 +26,7 @@ from gateway.accounts.accounts import (
     Linked,
     Record,
 )
-from gateway.accounts.counter import Hindrance, hindrance_of, import_row
+from gateway.accounts.counter import Hindrance, dismiss_claim, hindrance_of, import_row
 from gateway.accounts.marks import Marks, is_mark, marks_of_code
 from gateway.accounts.names import fold_account, read_account_name
 from gateway.accounts.passwords import NONCE, resealed_password
@@ -42,12 +43,13 @@ from gateway.commands.terminal import (
     fail,
     language,
     say,
+    say_json,
     say_text,
     typed_or_read,
 )
 from gateway.errors import StoreUnavailableError, UnfitAccountStoreError
 from gateway.identity import AccountKind, Role
-from gateway.instant import tokyo_time
+from gateway.instant import rfc3339, tokyo_time
 from gateway.policy.subject_code import fold_code, subject_code
 from gateway.process.account_stores import open_account_store
 from gateway.process.configuration import client_of, read_account_stores
@@ -68,8 +70,8 @@ Name = Annotated[str, typer.Argument(help="The account, as the application names
 Person = Annotated[
     str,
     typer.Argument(
-        help="The person's code, as she reads it from her page. `-` reads it from standard input; "
-        "a line `subject:…` there is her subject instead.",
+        help="The person's code, as she reads it from her page, or her mark, as `show` prints it. `-` reads it from "
+        "standard input; a line `subject:…` there is her subject instead.",
         metavar="CODE",
     ),
 ]
@@ -88,12 +90,17 @@ class _Opened:
     store: AccountStore
 
     def person(self, written: str) -> tuple[Marks, str]:
-        """Return the marks of the person that an operator names, and the name by which the audit knows her."""
+        """Return the marks of the person that an operator names, and the name by which the audit knows her.
+
+        A mark, as `show` prints it, has no such name.
+        """
         text = typed_or_read(written)
         if written == "-" and text.startswith(_SUBJECT):
             code: str | None = subject_code(client_of(self.settings, self.app), text.removeprefix(_SUBJECT).strip())
         else:
             code = fold_code(normalize("NFKC", text))
+        if code is None and is_mark(self.keys, text):
+            return Marks((text,)), ""
         if code is None:
             raise _refused(
                 Phrase(
@@ -160,6 +167,25 @@ def _run(work: Coroutine[Any, Any, _T]) -> _T:
     return asyncio.run(work)
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other tools.")]
+_ACCOUNT_HEADS = (
+    Phrase("account", "アカウント"),
+    Phrase("kind", "種別"),
+    Phrase("title", "名義"),
+    Phrase("persons", "人数"),
+    Phrase("claims", "申し出"),
+    Phrase("password", "パスワード"),
+)
+_LINK_HEADS = (
+    Phrase("mark", "しるし"),
+    Phrase("role", "役割"),
+    Phrase("evidence", "根拠"),
+    Phrase("since", "連携日時"),
+    Phrase("latest evidence", "最後の証明"),
+    Phrase("state", "状態"),
+)
+
+
 @app.command("list")
 def list_accounts(
     app_name: AppName = "",
@@ -167,18 +193,30 @@ def list_accounts(
     config: ConfigFile = DEFAULT_CONFIG,
     *,
     claimed: Annotated[bool, typer.Option("--claimed", help="Only accounts that a second person has proved.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List accounts: name, kind, title, numbers of persons and of claims, and whether a password is kept."""
 
     async def work() -> None:
         async with _opened(config, app_name) as opened:
             with recorded(config, Action.ACCOUNTS_LISTED, operator=operator, settings=opened.settings) as deed:
+                found: list[dict[str, object]] = []
                 count = 0
                 async for record in opened.store.records(opened.app.name):
-                    if record.claims or not claimed:
+                    if not record.claims and claimed:
+                        continue
+                    if as_json:
+                        found.append(_as_json(record))
+                    else:
+                        if not count:
+                            _say_heads(_ACCOUNT_HEADS)
                         say(*_fields(record))
-                        count += 1
+                    count += 1
                 deed.tell(app=opened.app.name, count=count)
+                if as_json:
+                    say_json(json.dumps(found, ensure_ascii=False))
+                elif not count:
+                    _note(Phrase("there is none", "該当するアカウントはありません"))
 
     _run(work())
 
@@ -189,8 +227,44 @@ def _fields(record: Record) -> tuple[object, ...]:
     return account.name, account.kind.value, account.title or "-", len(record.links), len(record.claims), password
 
 
+def _say_heads(heads: Iterable[Phrase]) -> None:
+    """Print the headings of a table."""
+    say(*(head.say(language()) for head in heads))
+
+
+def _as_json(record: Record) -> dict[str, object]:
+    """Return an account with its persons and claims, for other tools."""
+    account = record.account
+    return {
+        "account": account.name,
+        "kind": account.kind.value,
+        "title": account.title,
+        "password": record.has_password,
+        "links": [_link_as_json(link) for link in record.links],
+        "claims": [{"mark": claim.mark, "at": rfc3339(claim.at)} for claim in record.claims],
+    }
+
+
+def _link_as_json(link: Link) -> dict[str, object]:
+    return {
+        "mark": link.mark,
+        "role": None if link.role is None else link.role.value,
+        "evidence": link.evidence.value,
+        "since": rfc3339(link.since),
+        "proven_at": rfc3339(link.proven_at),
+        "state": link.state.value,
+    }
+
+
 @app.command()
-def show(name: Name, app_name: AppName = "", operator: Operator = "", config: ConfigFile = DEFAULT_CONFIG) -> None:
+def show(
+    name: Name,
+    app_name: AppName = "",
+    operator: Operator = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Show one account: the persons who have it, by their marks, and those who have proved it as a second person."""
 
     async def work() -> None:
@@ -200,7 +274,13 @@ def show(name: Name, app_name: AppName = "", operator: Operator = "", config: Co
                 record = await opened.store.record(opened.app.name, name)
                 if record is None:
                     raise _unknown(name)
+                if as_json:
+                    say_json(json.dumps(_as_json(record), ensure_ascii=False))
+                    return
+                _say_heads((Phrase("", ""), *_ACCOUNT_HEADS))
                 say("account", *_fields(record))
+                if record.links:
+                    _say_heads((Phrase("", ""), *_LINK_HEADS))
                 for link in record.links:
                     say("link", *_link_fields(link))
                 for claim in record.claims:
@@ -219,7 +299,14 @@ def _time(at: float) -> str:
 
 
 @app.command()
-def find(person: Person, app_name: AppName = "", operator: Operator = "", config: ConfigFile = DEFAULT_CONFIG) -> None:
+def find(
+    person: Person,
+    app_name: AppName = "",
+    operator: Operator = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """List the accounts of one person."""
 
     async def work() -> None:
@@ -228,6 +315,20 @@ def find(person: Person, app_name: AppName = "", operator: Operator = "", config
             with recorded(config, Action.ACCOUNTS_LISTED, operator=operator, settings=opened.settings) as deed:
                 found = await opened.store.find(opened.app.name, marks)
                 deed.tell(app=opened.app.name, pseudonym=known_as, count=len(found))
+                if as_json:
+                    accounts = [
+                        {
+                            "account": each.account.name,
+                            "kind": each.account.kind.value,
+                            "title": each.account.title,
+                            **_link_as_json(each.link),
+                        }
+                        for each in found
+                    ]
+                    say_json(json.dumps(accounts, ensure_ascii=False))
+                    return
+                if found:
+                    _say_heads((*_ACCOUNT_HEADS[:3], *_LINK_HEADS))
                 for held in found:
                     say(held.account.name, held.account.kind.value, held.account.title or "-", *_link_fields(held.link))
 
@@ -337,6 +438,28 @@ def unlink(
         if await opened.store.unlink(opened.app.name, name, marks) is None:
             raise _no_link()
         return "unlinked"
+
+    _change(config, app_name, name, reason, operator, work, person)
+
+
+@app.command()
+def dismiss(
+    name: Name,
+    person: Person,
+    reason: Reason,
+    app_name: AppName = "",
+    operator: Operator = "",
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Dismiss the claim of a second person, who has proved an account that stays another one's.
+
+    `show` prints her mark. If she proves the account again, there is a new claim.
+    """
+
+    async def work(opened: _Opened, marks: Marks) -> str:
+        if not await dismiss_claim(opened.store, opened.app.name, name, marks):
+            raise _refused(Phrase("this person has no claim to it", "この人の申し出はありません"))
+        return "dismissed"
 
     _change(config, app_name, name, reason, operator, work, person)
 
@@ -480,7 +603,7 @@ def _change(
             with recorded(
                 config, Action.ACCOUNT_CHANGED, operator=operator, about=name, reason=reason, settings=opened.settings
             ) as deed:
-                deed.tell(app=opened.app.name, pseudonym=known_as)
+                deed.tell(app=opened.app.name, pseudonym=known_as, names=() if known_as else marks.all)
                 done = await work(opened, marks)
                 deed.tell(verdict=done)
         say(done, name)

@@ -10,7 +10,7 @@ from itertools import islice
 from aiohttp import hdrs, web
 
 from gateway.accounts.accounts import Account, Evidence, Record
-from gateway.accounts.counter import Hindrance, hindrance_of, import_row
+from gateway.accounts.counter import Hindrance, dismiss_claim, hindrance_of, import_row
 from gateway.accounts.marks import Marks, is_mark, marks_of_code
 from gateway.accounts.sheet import Row, read_accounts, write_accounts
 from gateway.accounts.survey import asked, survey
@@ -106,17 +106,24 @@ class AccountsPages:
         return response
 
     async def unlink(self, visitor: Visitor) -> web.StreamResponse:
-        """End one link, which the form names by the person's mark."""
+        """End one link, or dismiss one claim, which the form names by the person's mark."""
         app, at_hand = await self._at_hand(visitor)
         account, mark = sought(By.ACCOUNT, visitor.asked("account")), visitor.asked("mark")
         if account is None or not is_mark(at_hand.keys, mark):
             raise refusal("sought", HTTPStatus.BAD_REQUEST)
 
-        async def work() -> int:
-            return int(await at_hand.store.unlink(app, account.value, Marks((mark,))) is not None)
+        person, claim = Marks((mark,)), visitor.asked("claim") == "yes"
 
-        deed = _changed(visitor, app, account.value, "unlinked")
-        return await visitor.carry_out(Place.ACCOUNTS_UNLINK, deed, work, then=Place.ACCOUNTS)
+        async def work() -> int:
+            if claim:
+                return int(await dismiss_claim(at_hand.store, app, account.value, person))
+            return int(await at_hand.store.unlink(app, account.value, person) is not None)
+
+        deed = _changed(visitor, app, account.value, "dismissed" if claim else "unlinked")
+        response = await visitor.carry_out(Place.ACCOUNTS_UNLINK, deed, work, then=Place.ACCOUNTS)
+        if claim and visitor.sign_in is not None and visitor.sign_in.done == (Place.ACCOUNTS_UNLINK, 1):
+            visitor.sign_in.done = ("accounts_dismiss", 1)
+        return response
 
     async def bring_in(self, visitor: Visitor) -> web.StreamResponse:
         """Link persons by the office's list. One with a mistake changes nothing."""

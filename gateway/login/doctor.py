@@ -414,15 +414,35 @@ _TRIAL: Mapping[TrialStep, tuple[Level, Phrase, Phrase]] = {
         Phrase("the form of a new password is as `change` says", "パスワード変更の画面は `change` のとおりです"),
         _NOTHING,
     ),
+    TrialStep.CHANGE_AWAY: (
+        Level.FAIL,
+        Phrase(
+            "`change.page` does not answer with 200 in a session: no such page, or it asks for something first",
+            "ログインした状態でも `change.page` が 200 を返しません。画面がないか、先に別の確認を求めています",
+        ),
+        Phrase(
+            "sign in by hand, open the page, and compare its address with `change.page`",
+            "手動でログインして画面を開き、アドレスを `change.page` と見比べてください",
+        ),
+    ),
     TrialStep.NO_CHANGE: (
         Level.FAIL,
         Phrase(
-            "the form of a new password is not as `change` says, or takes fewer than 12 signs",
-            "パスワード変更の画面が `change` と違うか、12 文字を入力できません",
+            "no form of `change.page` has all the fields of `change`",
+            "`change.page` に、`change` の入力欄がすべてあるフォームがありません",
         ),
         Phrase(
-            "open it by hand, and compare its fields with `change`", "手動で開き、入力欄を `change` と見比べてください"
+            "open it by hand, and compare the names of its fields with `old`, `new` and `repeat`",
+            "手動で開き、入力欄の名前を `old`・`new`・`repeat` と見比べてください",
         ),
+    ),
+    TrialStep.CHANGE_SHORT: (
+        Level.FAIL,
+        Phrase(
+            "the form of `change` takes fewer than 12 signs, which could be guessed",
+            "`change` のフォームに 12 文字を入力できません。推測できる長さのパスワードになります",
+        ),
+        Phrase("write `passwords: kept` in place of `changed`", "`passwords: kept` にしてください"),
     ),
     TrialStep.NO_LOGOUT: (
         Level.WARN,

@@ -62,7 +62,7 @@ async def test_a_recipe_that_fits_is_signed_in_and_out() -> None:
         (replace(WHOLE, ended=EndedSettings("/x")), (*ALL[:2], TrialStep.NEVER_ENDS, ALL[3], TrialStep.LOGOUT_ASKED)),
         (replace(WHOLE, alive=""), (*ALL[:2], ALL[3], TrialStep.LOGOUT_ASKED)),
         (replace(WHOLE, change=replace(RECIPE.change, new="other")), (*ALL[:3], TrialStep.NO_CHANGE, ALL[4])),
-        (replace(WHOLE, change=ChangeSettings(page="/no", new="x")), (*ALL[:3], TrialStep.NO_CHANGE, ALL[4])),
+        (replace(WHOLE, change=ChangeSettings(page="/no", new="x")), (*ALL[:3], TrialStep.CHANGE_AWAY, ALL[4])),
         (replace(WHOLE, logout=LogoutSettings()), (*ALL[:4], TrialStep.NO_LOGOUT)),
         (replace(WHOLE, logout=LogoutSettings("/login")), (*ALL[:4], TrialStep.STILL_IN)),
     ],

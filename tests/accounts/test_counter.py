@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.accounts.accounts import Account, Evidence
-from gateway.accounts.counter import Hindrance, hindrance_of, import_row
+from gateway.accounts.counter import Hindrance, dismiss_claim, hindrance_of, import_row
 from gateway.accounts.marks import Marks
 from gateway.accounts.memory_accounts import MemoryAccounts
 from gateway.accounts.sheet import Row
@@ -57,3 +57,18 @@ async def test_every_hindrance_comes_about(word: Hindrance) -> None:
             found = await import_row(store, Row(2, Account("booking", "club"), None, Role.MEMBER), NOON)
 
     assert found is word
+
+
+async def test_a_claim_is_dismissed_and_a_link_stays() -> None:
+    """The person who has the account keeps it; a second dismissal finds nothing."""
+    store = MemoryAccounts()
+    await store.link(OWN, HANAKO, Evidence.PROOF, NOON)
+    await store.link(OWN, TARO, Evidence.PROOF, NOON)
+
+    assert not await dismiss_claim(store, "booking", "tanaka", HANAKO)
+    assert await dismiss_claim(store, "booking", "TANAKA", TARO)
+    assert not await dismiss_claim(store, "booking", "tanaka", TARO)
+
+    record = await store.record("booking", "tanaka")
+    assert record is not None
+    assert ([link.mark for link in record.links], record.claims) == ([HANAKO.first], ())

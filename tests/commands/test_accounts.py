@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -113,7 +114,7 @@ def test_the_counter_links_and_unlinks_by_the_code(folder: Path) -> None:
     assert names(folder, "anna-subject") == ["tanaka"]
     assert "tanaka\tperson" in accounts(folder, "list").stdout
     assert "counter" in accounts(folder, "show", "Tanaka").stdout
-    assert accounts(folder, "find", code("anna-subject")).stdout.startswith("tanaka\t")
+    assert "\ntanaka\t" in accounts(folder, "find", code("anna-subject")).stdout
     ended = accounts(folder, "unlink", "tanaka", code("anna-subject"), "--reason", "本人の希望")
     assert ended.exit_code == 0, ended.output
     assert names(folder, "anna-subject") == []
@@ -141,11 +142,33 @@ def test_a_second_person_needs_a_hand_over(folder: Path) -> None:
 
     assert taken.exit_code == 2
     assert "hand-over" in taken.output
-    assert claimed.stdout.startswith("tanaka\t")
+    assert claimed.stdout.startswith("account\tkind\t")
+    assert "\ntanaka\t" in claimed.stdout
     assert handed.exit_code == 0, handed.output
     assert person(folder, "anna").first in handed.stdout
     assert (names(folder, "anna"), names(folder, "bert")) == ([], ["tanaka"])
     assert accounts(folder, "list", "--claimed").stdout == ""
+
+
+def test_the_counter_dismisses_a_claim_by_the_mark_that_it_sees(folder: Path) -> None:
+    """The second person need not be there; a program reads the mark from JSON."""
+    accounts(folder, "link", "tanaka", code("anna"), "--reason", "r")
+    accounts(folder, "link", "tanaka", code("bert"), "--reason", "r")
+    shown = json.loads(accounts(folder, "show", "tanaka", "--json").stdout)
+    (claim,) = shown["claims"]
+
+    dismissed = accounts(folder, "dismiss", "tanaka", claim["mark"], "--reason", "取り違え")
+
+    assert dismissed.exit_code == 0, dismissed.output
+    assert claim["mark"] == person(folder, "bert").first
+    assert json.loads(accounts(folder, "list", "--json").stdout) == [shown | {"claims": []}]
+    assert json.loads(accounts(folder, "list", "--claimed", "--json").stdout) == []
+    assert [each["account"] for each in json.loads(accounts(folder, "find", code("anna"), "--json").stdout)] == [
+        "tanaka"
+    ]
+    assert accounts(folder, "dismiss", "tanaka", code("bert"), "--reason", "r").exit_code == 2
+    assert names(folder, "anna") == ["tanaka"]
+    assert accounts(folder, "unlink", "tanaka", person(folder, "anna").first, "--reason", "r").exit_code == 0
 
 
 def test_an_account_that_is_new_here_is_said_to_be_new(folder: Path) -> None:

@@ -210,6 +210,23 @@ async def test_a_link_is_ended_by_the_button_beside_it(desk: House) -> None:
     ]
 
 
+async def test_a_claim_is_dismissed_by_the_button_beside_it(desk: House) -> None:
+    """The person who has the account keeps it, and the trail has the reason."""
+    page = await (await desk.press("accounts_find", app="booking", by="account", value="tanaka")).text()
+    (form,) = [each for each in re.findall(r"<form.*?</form>", page, re.DOTALL) if 'name="claim"' in each]
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+    desk.trail.entries.clear()
+
+    await desk.post("accounts/unlink", fields | {"reason": "mixed up"})
+    said = await (await desk.get("accounts")).text()
+
+    assert "The claim is dismissed." in said
+    record = await store_of(desk).record("booking", "tanaka")
+    assert record is not None
+    assert ([link.mark for link in record.links], record.claims) == ([HANAKO.first], ())
+    assert [(e.verdict, e.outcome, e.reason) for e in desk.trail.entries] == [("dismissed", Outcome.DONE, "mixed up")]
+
+
 @pytest.mark.parametrize(
     ("place", "form"),
     [
