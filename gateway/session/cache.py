@@ -156,7 +156,9 @@ class SessionCache:
         # Silence as far as we know: another worker may have heard from her. So ask, rather than end it.
         if monotonic >= entry.silent_at or now >= entry.expires_at:
             return None
-        entry.used = True
+        # Only where it is news: setting a field takes longer than looking at it.
+        if not entry.used:
+            entry.used = True
         if monotonic >= entry.touch_at:
             entry.touch_at = monotonic + self._idle / TOUCHES
             self.due.append(ticket)
