@@ -31,6 +31,7 @@ from gateway.accounts.accounts import (
 from gateway.accounts.application_cookies import Jar, cookie_key, counted, field_of
 from gateway.accounts.asyncio_application import Application, LoginResult, Refused, SignedInThere
 from gateway.accounts.asyncio_changing import ChangeEnd, ChangeResult, PasswordChange
+from gateway.accounts.asyncio_watching import LinkWatches
 from gateway.accounts.attempts import Attempt, AttemptLimits, answer_at
 from gateway.accounts.marks import Marks, marks_of
 from gateway.accounts.names import fold_account, read_account_name, typed_account_name
@@ -50,7 +51,7 @@ from gateway.observe.events import Event
 from gateway.request.inbound import Inbound
 from gateway.route.route import Route
 from gateway.session.seal import Secrets
-from gateway.session.session import Found, KnownAccount, Session, SessionStore
+from gateway.session.session import Found, KnownAccount, Session, SessionStore, Watch
 from gateway.session.ticket import Ticket
 from gateway.settings.settings import AppAccounts, HeaderSettings
 
@@ -160,8 +161,10 @@ class Linking:
         *,
         clock: Callable[[], Instant],
         random: Callable[[int], bytes],
+        watches: LinkWatches,
     ) -> None:
         """`joined_at` returns the moment at which a person became known by an older subject, if she did."""
+        self._watches = watches
         self.apps = apps
         self._sessions = sessions
         self._joined_at = joined_at
@@ -185,6 +188,23 @@ class Linking:
         acting = None if chosen is None else Acting(chosen.account.name, chosen.account.kind, chosen.link.role)
         known = KnownAccount(acting, len(held), not held and choice == NONE, now, now + KNOWN_SECONDS)
         found.accounts = {**(found.accounts or {}), route.name: known}
+
+    def watch(self, route: Route, found: Found, on_end: Callable[[], None]) -> Watch | None:
+        """Call `on_end` once when the account ends for which a session's person acts; `None` if she acts for none."""
+        known = None if found.accounts is None else found.accounts.get(route.name)
+        if known is None or known.acting is None:
+            return None
+        return self._watches.add(route, found.session, known.acting, on_end)
+
+    async def revision(self, route: Route) -> int | None:
+        """Return a number that grows with every change of the App's links; `None` if it has no accounts any more.
+
+        Raises:
+            StoreUnavailableError: the store did not answer.
+
+        """
+        parts = self.apps.get(route.name)
+        return None if parts is None else await parts.store.revision(route.name)
 
     async def accounts_of(self, route: Route, session: Session) -> tuple[Held, ...]:
         """Return the accounts of a person that she may use now.

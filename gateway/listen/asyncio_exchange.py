@@ -42,6 +42,7 @@ from gateway.pipeline.visit import Told, Trouble, TroublePage, Visit, told
 from gateway.request.inbound import Framing
 from gateway.request.navigation import Navigation, navigation
 from gateway.route.route import Route
+from gateway.session.session import BothWatches, Found
 from gateway.session.ticket import Ticket
 from gateway.upstream.upstream import AnswerHead, Headers, SentHead, location_of
 from gateway.wire.methods import SAFE
@@ -289,12 +290,21 @@ class Exchange(RequestSide):
         self._finish(after)
 
     def _outlive(self, ticket: Ticket) -> None:
-        """Have this stream cut when the session that opened it ends."""
-        self._watch = self._services.sessions.watch(ticket, self._session_over)
+        """Have this stream cut when the session that opened it ends, or the link to the account that it is for."""
+        services, state, route = self._services, self.session, self._route
+        watch = services.sessions.watch(ticket, self._session_over)
+        if services.accounts is not None and isinstance(state, Found) and route is not None and self.stage is not _OVER:
+            link = services.accounts.watch(route, state, self._account_over)
+            watch = watch if link is None else BothWatches(watch, link)
+        self._watch = watch
 
     def _session_over(self) -> None:
         if self.stage is not _OVER:
             self._cut_short("session_over")
+
+    def _account_over(self) -> None:
+        if self.stage is not _OVER:
+            self._cut_short("account_over")
 
     def upgraded(self, headers: Headers, rest: bytes) -> None:
         """Open the tunnel, if this request asked for one."""

@@ -26,7 +26,7 @@ from gateway.request.section_cache import Removed
 from gateway.request.trust import Trust
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
-from gateway.session.session import Found, SessionReader, SessionState
+from gateway.session.session import Found, SessionReader, SessionState, Watch
 from gateway.session.ticket import Ticket
 from gateway.settings.settings import TrafficSettings
 from gateway.upstream.upstream import Headers, Upstreams
@@ -69,6 +69,9 @@ class Accounts(Protocol):
             StoreUnavailableError: a store did not answer.
 
         """
+
+    def watch(self, route: Route, found: Found, on_end: Callable[[], None]) -> Watch | None:
+        """Call `on_end` once when the account ends for which the person acts; `None` if she acts for none."""
 
 
 def _as_it_came(inbound: Inbound, _table: RouteTable) -> Inbound | Answer:

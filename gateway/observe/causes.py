@@ -91,6 +91,7 @@ REASONS: Final[Mapping[str, tuple[Cause, str]]] = {
     "stream_idle": (Cause.CLIENT, "The client neither sent nor read for too long."),
     "server_wide": (Cause.PORTAL, "OPTIONS about the gateway itself, and not about an application."),
     "session_over": (Cause.PORTAL, "The session that opened the stream has ended, and the stream with it."),
+    "account_over": (Cause.PORTAL, "The link to the account for which the stream was opened has ended."),
 }
 """The reasons that decide a cause by themselves, each with its sentence: every reason of a 5xx is among them, but those
 of a policy's `say`."""

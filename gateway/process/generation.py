@@ -20,6 +20,7 @@ from gateway.accounts.accounts import AccountStore
 from gateway.accounts.asyncio_application import Application
 from gateway.accounts.asyncio_linking import AppParts, Linking
 from gateway.accounts.asyncio_signed_in import SignedInUpstreams
+from gateway.accounts.asyncio_watching import LinkWatches
 from gateway.accounts.attempts import attempt_limits
 from gateway.audit.entry import Action, Entry, Outcome
 from gateway.audit.trail import AuditTrail, NoTrail, always_recorded
@@ -152,6 +153,8 @@ class Shared:
     """The store of sealed signatures."""
     account_stores: dict[str, AccountStore] = field(default_factory=dict)
     """The stores of accounts in this process's memory, by the App's name: they outlive a reading of the settings."""
+    link_watches: LinkWatches = field(default_factory=partial(LinkWatches, time.monotonic))
+    """The open streams of people with an old account."""
     evidence: EvidenceStore | None = None
     """The store of sealed evidence; `None` where the store of limits is no Redis."""
 
@@ -208,6 +211,8 @@ class Generation:
         self._before = before
         self.configuration = configuration
         self._closing = AsyncExitStack()
+        self.links: Linking | None = None
+        """The links of people to old accounts."""
         self._providers: dict[str, AiohttpProvider] = {}
         """By client_id, once the generation is open."""
         self.ways: dict[str, Upstreams] = {}
@@ -291,7 +296,7 @@ class Generation:
         # generation that is over until then.
         reach = weakref.proxy(self)
         returned = ReturnedForms(shared.sessions.secrets, os.urandom)
-        accounts = self._accounts()
+        accounts = self.links = self._accounts()
         portal = make_portal(
             PortalServices(
                 accounts=accounts,
@@ -502,6 +507,7 @@ class Generation:
             configuration.aliases.joined_at,
             clock=shared.clock,
             random=os.urandom,
+            watches=shared.link_watches,
         )
 
     def provider_checks(self) -> dict[str, Callable[[], Awaitable[None]]]:

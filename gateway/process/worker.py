@@ -299,6 +299,9 @@ class Worker:
         # Its connections are short and its own: each listener turns the clock its deadlines stand on.
         self._redirect = Listener(services, Deadlines(asyncio.get_running_loop().time()))
         self._give(services)
+        self._shared.link_watches.follow(self._generation.links)
+        watching = asyncio.create_task(self._shared.link_watches.run())
+        self._closing.push_async_callback(end_tasks, [watching])
 
     def _lost(self) -> dict[LineKind, int]:
         """Return how many lines of each kind this process has lost."""
@@ -722,6 +725,7 @@ class Worker:
                     await generation.close()
                     raise
                 self._give(services)
+                self._shared.link_watches.follow(generation.links)
                 old, self._generation = self._generation, generation
                 if old is not None:
                     before, after = old.configuration.key_names, configuration.key_names

@@ -347,6 +347,19 @@ class Watch(Protocol):
         """The stream is over; nothing more is told."""
 
 
+@dataclass(frozen=True, slots=True)
+class BothWatches:
+    """Two claims of one stream."""
+
+    first: Watch
+    second: Watch
+
+    def cancel(self) -> None:
+        """See `Watch`."""
+        self.first.cancel()
+        self.second.cancel()
+
+
 class SessionReader(Protocol):
     """The cache in front of a store, as the listener sees it."""
 

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 from gateway.accounts.accounts import AccountStore
 from gateway.accounts.asyncio_application import Application
 from gateway.accounts.asyncio_linking import AppParts, Linking
+from gateway.accounts.asyncio_watching import LinkWatches
 from gateway.accounts.attempts import attempt_limits
 from gateway.accounts.memory_accounts import MemoryAccounts
 from gateway.errors import GatewayError, UpstreamUnreachableError
@@ -246,6 +247,7 @@ def linking(
     joined_at: Callable[[str, str], Instant | None] = lambda _client, _subject: None,
     settings: AppAccounts | None = None,
     recipe: RecipeSettings = RECIPE,
+    watches: LinkWatches | None = None,
 ) -> Linking:
     """Return the accounts of the App `booking`; without an application, only the office links."""
     known = clock or Clock()
@@ -266,6 +268,7 @@ def linking(
         joined_at,
         clock=known,
         random=lambda count: next(numbers).to_bytes(count, "big"),
+        watches=LinkWatches(lambda: 0.0) if watches is None else watches,
     )
 
 

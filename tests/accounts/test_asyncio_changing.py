@@ -16,6 +16,7 @@ from gateway.accounts.accounts import CHANGE_SECONDS, KeptPassword, KeptPassword
 from gateway.accounts.application_cookies import Jar
 from gateway.accounts.asyncio_application import Application, Reply, SignedInThere
 from gateway.accounts.asyncio_linking import AppParts, LinkEnd, Linking
+from gateway.accounts.asyncio_watching import LinkWatches
 from gateway.accounts.attempts import OPEN_SECONDS, attempt_limits
 from gateway.accounts.memory_accounts import MemoryAccounts
 from gateway.accounts.passwords import NONCE, open_password, seal_password
@@ -173,7 +174,12 @@ class World:
             limits=attempt_limits(LOCKS_AFTER, None),
         )
         self.linking = Linking(
-            {ROUTE.name: parts}, self.sessions, lambda *_: None, clock=self.clock, random=secrets.token_bytes
+            {ROUTE.name: parts},
+            self.sessions,
+            lambda *_: None,
+            clock=self.clock,
+            random=secrets.token_bytes,
+            watches=LinkWatches(lambda: 0.0),
         )
 
     async def link(self, password: str = OLD) -> LinkEnd:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -12,13 +13,16 @@ import pytest
 
 from gateway.errors import StoreUnavailableError
 from gateway.instant import Instant
+from gateway.listen.services import Accounts
 from gateway.pipeline.outcome import Answer, AskPortal, NeedSession, Step
 from gateway.pipeline.visit import OwnPage, RefusalPage, Trouble, TroublePage, Visit
 from gateway.policy.verdict import Deny, Reason, ReasonKind
 from gateway.request.inbound import Inbound
 from gateway.request.trust import Trust
+from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.session import Found, SessionState, Unread
+from gateway.session.ticket import Ticket
 from gateway.settings.settings import UpstreamSettings
 from gateway.upstream.prefix import PathRewrite
 from tests.builders import identity, session
@@ -1474,7 +1478,7 @@ async def test_an_application_that_speaks_keeps_a_tunnel_open(door: Door) -> Non
     assert await client.exactly(10) == b"x" * 10
 
 
-async def open_streams(door: Door) -> tuple[Peer, Peer]:
+async def open_streams(door: Door, accounts: Accounts | None = None) -> tuple[Peer, Peer]:
     """Open a WebSocket and an event stream of the same session."""
 
     async def script(peer: Peer) -> None:
@@ -1487,6 +1491,7 @@ async def open_streams(door: Door) -> tuple[Peer, Peer]:
 
     door.application.script = script
     await door.open()
+    door.listener.reload(replace(door.listener.services, accounts=accounts))
     tunnel, events = await door.client(), await door.client()
     await tunnel.send(websocket(SIGNED_IN))
     await tunnel.answer()
@@ -1511,6 +1516,47 @@ async def test_the_end_of_a_session_ends_its_streams(door: Door) -> None:
             await asyncio.sleep(0)
     assert [line.reason for line in door.observed.lines] == ["session_over", "session_over"]
     assert door.sessions.watched == []
+
+
+class Linked:
+    """A person's link to an account, and the streams that were opened for it."""
+
+    def __init__(self) -> None:
+        self.streams: dict[int, Callable[[], None]] = {}
+
+    async def load(self, route: Route, found: Found, ticket: Ticket) -> None:
+        raise AssertionError("no rule looks at accounts")
+
+    def watch(self, route: Route, found: Found, on_end: Callable[[], None]) -> Linked._Stream:
+        assert (route.name, found.session) == ("app", session())
+        stream = Linked._Stream(self)
+        self.streams[id(stream)] = on_end
+        return stream
+
+    class _Stream:
+        def __init__(self, owner: Linked) -> None:
+            self.owner = owner
+
+        def cancel(self) -> None:
+            del self.owner.streams[id(self)]
+
+
+async def test_the_end_of_a_link_ends_its_streams(door: Door) -> None:
+    """It cuts both sides of both, the access line says why, and neither the session nor the link is watched then."""
+    linked = Linked()
+    tunnel, events = await open_streams(door, linked)
+    assert len(linked.streams) == len(door.sessions.watched) == 2
+
+    for on_end in tuple(linked.streams.values()):
+        on_end()
+
+    assert await tunnel.ended()
+    assert await events.ended()
+    async with asyncio.timeout(5):
+        while door.application.tasks:
+            await asyncio.sleep(0)
+    assert [line.reason for line in door.observed.lines] == ["account_over", "account_over"]
+    assert (door.sessions.watched, linked.streams) == ([], {})
 
 
 async def test_a_stream_that_has_ended_is_forgotten(door: Door) -> None:
