@@ -123,7 +123,7 @@ async def test_a_person_has_room_for_a_number_of_accounts(
 
 
 async def test_accounts_are_walked_a_page_at_a_time(store: MemoryAccounts, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each account comes once, whatever the size of a page, and each password is sealed anew once."""
+    """Each account comes once with a page of any size, and each password is sealed anew once."""
     for number in range(3):
         assert await store.put(Account("booking", f"a{number}")) is not None
     await store.keep_password("booking", "club", KeptPassword(b"old", own=True))
