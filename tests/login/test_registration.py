@@ -10,8 +10,16 @@ import pytest
 
 from gateway.identity import Scope
 from gateway.login.agency_forms import FIELDS
-from gateway.login.registration import MISSING, Sheet, registration_sheet, sheet_text, sheets_json
-from gateway.settings.settings import AppSettings, Environment, ProviderSettings
+from gateway.login.registration import (
+    MISSING,
+    SIGNATURES,
+    Sheet,
+    fields_of,
+    registration_sheet,
+    sheet_text,
+    sheets_json,
+)
+from gateway.settings.settings import AppSettings, Environment, ProviderSettings, SigningSettings
 from tests.login.conftest import new_keys
 
 BOOKING = AppSettings(
@@ -132,3 +140,42 @@ def test_another_provider_is_told_in_the_words_of_openid_connect() -> None:
     assert said["default_acr_values"] == ("gold",)
     assert "サービス名" not in said
     assert set(json.loads(said["jwks"][0])["keys"][0]) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
+
+
+@pytest.mark.parametrize(
+    ("signing", "monthly", "pf_operator", "missing"),
+    [
+        (SigningSettings(), (), (), {SIGNATURES, "PF事業者"}),
+        (SigningSettings(monthly=300, pf_operator="検証株式会社"), ("300",), ("検証株式会社",), set()),
+        (SigningSettings(operator="public", monthly=300), ("300",), (), set()),
+    ],
+)
+def test_signatures_are_applied_for_as_they_are_set(
+    signing: SigningSettings, monthly: tuple[str, ...], pf_operator: tuple[str, ...], missing: set[str]
+) -> None:
+    """A private operator must name the company that verifies for it; a public body names none."""
+    made = registration_sheet(CLIENT, [BOOKING], USED, new_keys(), "/.sekisho/", signing)
+
+    assert field(made, "署名API利用").values == ("利用する",)
+    assert field(made, SIGNATURES).values == monthly
+    assert field(made, "PF事業者").values == pf_operator
+    assert {SIGNATURES, "PF事業者"}.intersection(made.missing) == missing
+
+
+def test_a_saved_document_is_read_back(sheet: Sheet) -> None:
+    """Each client's fields, as they were when it was written: the next run compares them."""
+    other = replace(sheet, client_id="RP00000002")
+
+    found = fields_of(json.loads(sheets_json([sheet, other])))
+
+    assert list(found) == ["RP00000001", "RP00000002"]
+    assert set(found["RP00000001"]) == {entry.name for entry in sheet.entries}
+
+
+@pytest.mark.parametrize(
+    "document", [None, "x", {}, [1], [None], [{"client_id": "a"}], [{"client_id": 1, "fields": {}}], [{"fields": {}}]]
+)
+def test_another_document_is_refused(document: Any) -> None:
+    """A file that is no saved sheet is never taken for one without differences."""
+    with pytest.raises(ValueError, match="registration --save"):
+        fields_of(document)

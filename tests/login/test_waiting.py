@@ -6,7 +6,7 @@ import pytest
 
 from gateway.login.pending import FORM_LIVES, PENDING_SECONDS, SentForm, WaitingForm
 from gateway.login.sign_in import AlreadySignedIn, Begun, Failed, LoginFailure, SignedIn
-from gateway.login.waiting import WaitingForms
+from gateway.login.waiting import Kept, WaitingForms, named_in
 from tests.login.conftest import House, challenge
 
 FORM = "room=42&note=a%20b"
@@ -128,3 +128,49 @@ def test_only_a_forms_page_names_a_form(house: House, page: str) -> None:
     """Any other address is that of an ordinary page."""
     assert forms_of(house).name_in(page) == ""
     assert forms_of(house).name_in("/.sekisho/form?id=" + "a" * 43) == "a" * 43
+
+
+async def test_a_form_is_kept_for_a_browser_without_a_cookie(house: House) -> None:
+    """The browser gets the binding cookie, and the next form waits under the same one; without it, no form is found."""
+    forms = forms_of(house)
+
+    first = await forms.keep_here(*house.browser.visit(), "/reserve/42", FORM)
+    assert isinstance(first, Kept)
+    assert first.cookie
+    assert await found(house, first.page) is None
+    house.browser.cookies["__Host-sekisho-login"] = first.cookie
+
+    second = await forms.keep_here(*house.browser.visit(), "/reserve/43", FORM)
+    assert isinstance(second, Kept)
+    assert second.cookie is None
+    for page, target in ((first.page, "/reserve/42"), (second.page, "/reserve/43")):
+        form = await found(house, page)
+        assert isinstance(form, WaitingForm)
+        assert (form.target, form.body) == (target, FORM)
+
+
+async def test_too_large_forms_leave_nothing_behind(house: House) -> None:
+    """One sender has only so many bytes, and a form for which there is no room has no page."""
+    forms = forms_of(house)
+    kept = [await forms.keep_here(*house.browser.visit(), "/reserve", "x" * 1_000_000) for _ in range(40)]
+
+    assert isinstance(kept[0], Kept)
+    assert kept[-1] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        (None, ""),
+        (b"", ""),
+        (b"id=abc", "abc"),
+        (b"a=b&id=abc", "abc"),
+        (b"id=abc&id=def", ""),
+        (b"id=abc&id=abc", ""),
+        (b"ID=abc", ""),
+        (b"id=\xe9", ""),
+    ],
+)
+def test_a_query_names_one_form_or_none(query: bytes | None, name: str) -> None:
+    """Two names are none: nobody can say which one was meant."""
+    assert named_in(query) == name
