@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from tests.conftest import program
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
-SECONDS = 15
+SECONDS = 30
+"""Seconds of patience with a page, on a machine that does other things as well."""
 
 
 @contextmanager
@@ -20,6 +21,7 @@ def launched(without: Sequence[str] = ()) -> Iterator[Browser]:
         browser = playwright.chromium.launch(
             executable_path=program("chromium"), args=ARGUMENTS, ignore_default_args=list(without)
         )
+        expect.set_options(timeout=SECONDS * 1000)
         yield browser
         browser.close()
 

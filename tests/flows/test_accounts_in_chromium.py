@@ -66,10 +66,10 @@ class Walk:
         self.press("account.button", page)
 
     def press(self, key: str, page: Page | None = None, **values: object) -> None:
-        """Press a button, or follow a link that looks like one."""
+        """Press a button in the main part of a page, or follow a link that looks like one."""
         words = self.say(key, **values)
-        page = page or self.page
-        page.get_by_role("button", name=words).or_(page.get_by_role("link", name=words, exact=True)).first.click()
+        main = (page or self.page).get_by_role("main")
+        main.get_by_role("button", name=words).or_(main.get_by_role("link", name=words, exact=True)).first.click()
 
     def look(self, page: Page | None = None) -> None:
         """Find no barrier on a page of ours, and nothing wider than the smallest telephone."""

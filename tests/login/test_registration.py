@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.identity import Scope
-from gateway.login.agency_forms import FIELDS
+from gateway.login.agency_forms import FIELDS, SIGNATURES
 from gateway.login.registration import (
     MISSING,
-    SIGNATURES,
     Sheet,
     fields_of,
     registration_sheet,
