@@ -85,6 +85,7 @@ class Crowd:
         self._connect = connect
         self._enough = threading.Event()
         self.answered = 0
+        self.phase = "both nodes"
         self.failures: list[str] = []
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(4)]
@@ -104,7 +105,7 @@ class Crowd:
             with self._lock:
                 self.answered += 1
                 if not answer.startswith(b"HTTP/1.1 200 ") or not answer.endswith(b"}"):
-                    self.failures.append(f"{'form' if number % 2 else 'page'}: {answer[:200]!r}")
+                    self.failures.append(f"{self.phase}: {'form' if number % 2 else 'page'}: {answer[:200]!r}")
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -116,8 +117,9 @@ class Crowd:
         for thread in self._threads:
             thread.join()
 
-    def some_more(self, count: int = 100) -> None:
+    def some_more(self, phase: str, count: int = 100) -> None:
         """Return after so many more answers."""
+        self.phase = phase
         wanted = self.answered + count
         wait_until(lambda: self.answered >= wanted, "more answers", 120)
 
@@ -153,20 +155,20 @@ def test_a_node_that_ends_costs_nobody_a_request(
     """The node is told to end, ends after its lame duck, comes back; the other one replaces its workers meanwhile."""
     one, other = nodes
     with balanced(tmp_path, one.port, other.port) as connect, Crowd(connect) as crowd:
-        crowd.some_more()
+        crowd.some_more("both nodes")
         assert one.process is not None
         one.process.send_signal(signal.SIGTERM)
-        crowd.some_more()
+        crowd.some_more("a node ends")
         assert one.next_notice() == "STOPPING=1"
         assert one.process.wait(60) == 0
-        crowd.some_more()
+        crowd.some_more("one node")
         one.start()
-        crowd.some_more()
+        crowd.some_more("it is back")
         assert other.process is not None
         before = set(other.workers())
         other.process.send_signal(signal.SIGUSR2)
         wait_until(lambda: len(other.workers()) == 2 and before.isdisjoint(other.workers()), "other workers", 120)
-        crowd.some_more()
+        crowd.some_more("other workers")
 
     assert crowd.failures == []
     assert crowd.answered >= 500
