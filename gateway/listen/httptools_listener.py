@@ -38,6 +38,10 @@ def _exchange(services: RequestServices) -> type[Exchange]:
     return Exchange if services.spans is None else TracedExchange
 
 
+IDLE = 0.3
+"""Seconds without any connection after which a listener that is about to end counts as idle."""
+
+
 class Listener:
     """The connections of one worker."""
 
@@ -50,6 +54,7 @@ class Listener:
         self.outbox = Outbox()
         self._connection = ClientConnection if services.spans is None else TracedConnection
         self._connections: set[ClientEnd] = set()
+        self._arrived = 0
         self._addresses: dict[str, int] = {}
         self._servers: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -95,7 +100,10 @@ class Listener:
             connection.drain()
 
     async def lame(self, seconds: float) -> None:
-        """Answer new connections for so many seconds, or until none is open; each answer closes its connection."""
+        """Answer new connections for so many seconds; each answer closes its connection.
+
+        The listener does so for less only if it is idle: a balancer that sends now and then has time to notice.
+        """
         self.draining = True
         older = tuple(self._connections)
         for connection in older:
@@ -107,7 +115,11 @@ class Listener:
                         await self._empty.wait()
                 for connection in older:
                     connection.drain()
-                await self._empty.wait()
+                arrived = -1
+                while arrived != self._arrived:
+                    await self._empty.wait()
+                    arrived = self._arrived
+                    await asyncio.sleep(IDLE)
 
     def close_doors(self) -> None:
         """Accept no more connections."""
@@ -147,6 +159,7 @@ class Listener:
     def opened(self, connection: ClientEnd, peer: str) -> Refused | None:
         """Count a new connection, and say whether it exceeds the limit."""
         self._connections.add(connection)
+        self._arrived += 1
         self._empty.clear()
         here = self._addresses[peer] = self._addresses.get(peer, 0) + 1
         services = self.services

@@ -172,9 +172,7 @@ async def serve(
             notify("STOPPING=1")
             stopping = True
             settings = worker.settings
-            cut = await worker.drain(
-                settings.drain_timeout, lame_duck=settings.lame_duck, refuse=listening_sockets.refuse
-            )
+            cut = await worker.drain(settings.drain_timeout, lame_duck=settings.lame_duck, sockets=listening_sockets)
             _log.info(Event.STOPPED, cut=cut)
     finally:
         await worker.close()

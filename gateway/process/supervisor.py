@@ -55,7 +55,7 @@ from gateway.process.single import (
 from gateway.process.slices import in_slices
 from gateway.process.stand_in import stand_in
 from gateway.process.systemd import notify
-from gateway.process.worker import ListeningSockets, watched
+from gateway.process.worker import TAKEN, ListeningSockets, watched
 from gateway.process.worker_process import Commission
 
 FIRST_PAUSE = 0.5
@@ -615,11 +615,14 @@ class Supervisor:
         settings = self._configuration.settings
         lame_duck = min(settings.lame_duck, settings.drain_timeout)
         ending = asyncio.gather(
-            *(member.end(settings.drain_timeout, lame_duck) for member in members),
+            *(member.end(settings.drain_timeout, lame_duck + TAKEN) for member in members),
             *(member.end(settings.drain_timeout) for member in replaced),
         )
         # The workers close first: a listening socket that another process shuts is an error to its owner.
-        await asyncio.wait({ending}, timeout=lame_duck + CLOSE)
+        await asyncio.wait({ending}, timeout=lame_duck)
+        # The workers accept the connections that wait, and close. Otherwise `refuse` would drop them with their forms.
+        self._listening_sockets.silence()
+        await asyncio.wait({ending}, timeout=TAKEN + CLOSE)
         self._listening_sockets.refuse()
         await ending
         for task in self._tasks:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import socket
+import struct
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
@@ -102,6 +104,33 @@ from gateway.wire.deadlines import Deadlines
 _log = structlog.get_logger()
 
 
+_ATTACH_FILTER = 26
+"""`SO_ATTACH_FILTER` of Linux (socket(7)), which Python's `socket` does not name."""
+
+_NOTHING = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+_DROP_ALL = struct.pack("HP", 1, ctypes.addressof(_NOTHING))
+"""A filter of one instruction: pass no byte of any packet (`struct sock_fprog`)."""
+
+_UNACKED = 24
+"""The place of `tcpi_unacked` in `struct tcp_info` (tcp(7)): for a listening socket, the connections that wait."""
+
+TAKEN = 0.2
+"""Seconds in which the connections that wait at a silenced socket are accepted."""
+
+LOOKS = 20
+"""Looks at a silenced socket in this time."""
+
+
+def _waiting(listener: socket.socket) -> int:
+    """Return how many connections wait at a listening socket."""
+    try:
+        info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+        (count,) = struct.unpack_from("=I", info, _UNACKED)
+    except (OSError, struct.error):
+        return 0
+    return int(count)
+
+
 class ListeningSockets(NamedTuple):
     """The listening sockets of a gateway, which its workers share."""
 
@@ -117,16 +146,37 @@ class ListeningSockets(NamedTuple):
         """Each socket that there is."""
         return (self.main,) if self.redirect is None else (self.main, self.redirect)
 
+    def silence(self) -> None:
+        """Take no new connection from now on, and leave those that wait to be accepted.
+
+        The kernel drops the first packet of a new one. Its client sends that again after a second, is refused by then,
+        and knows that nothing was sent: a balancer tries another node, also for a form.
+        """
+        for listener in self._ours:
+            # A kernel without this filter drops the connections that wait at the end, as `refuse` says.
+            with contextlib.suppress(OSError):
+                listener.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, _DROP_ALL)
+
+    @property
+    def waiting(self) -> int:
+        """The number of connections that wait to be accepted."""
+        return sum(_waiting(listener) for listener in self._ours)
+
+    @property
+    def _ours(self) -> tuple[socket.socket, ...]:
+        """Each socket at which no later program will answer."""
+        listeners = ((self.main, self.main_kept), (self.redirect, self.redirect_kept))
+        return tuple(listener for listener, kept in listeners if listener is not None and not kept)
+
     def refuse(self) -> None:
         """Refuse connections from now on, in every process that shares these sockets, and drop those that wait.
 
         The kernel would accept them as long as any process has the socket, and nobody would answer.
         """
-        for listener, kept in ((self.main, self.main_kept), (self.redirect, self.redirect_kept)):
-            if listener is not None and not kept:
-                # A socket that another process has shut already is as it should be.
-                with contextlib.suppress(OSError):
-                    listener.shutdown(socket.SHUT_RDWR)
+        for listener in self._ours:
+            # A socket that another process has shut already is as it should be.
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
 
 
 def _all_ejected(way: Upstreams) -> bool:
@@ -844,20 +894,26 @@ class Worker:
         held = tuple(HeldFile(loss.file, loss.before, loss.after) for loss in self.held)
         return WorkerState(os.getpid(), apps, held)
 
-    async def drain(self, patience: float, *, lame_duck: float = 0.0, refuse: Callable[[], None] | None = None) -> int:
+    async def drain(self, patience: float, *, lame_duck: float = 0.0, sockets: ListeningSockets | None = None) -> int:
         """Let the requests under way end within `patience` seconds, and return how many were cut.
 
-        New connections are still answered for `lame_duck` of these seconds, while there are others. After that `refuse`
-        has them refused.
+        New connections are still answered for `lame_duck` of these seconds, unless the listener is idle. After that
+        they are refused at `sockets`, if this process has them for itself.
         """
         self._draining = True
         lame_duck = min(lame_duck, patience)
         began = time.monotonic()
         await asyncio.gather(self._listener.lame(lame_duck), self._redirect.lame(lame_duck))
+        if sockets is not None:
+            sockets.silence()
+            for _ in range(LOOKS):
+                if not sockets.waiting:
+                    break
+                await asyncio.sleep(TAKEN / LOOKS)
         self._listener.close_doors()
         self._redirect.close_doors()
-        if refuse is not None:
-            refuse()
+        if sockets is not None:
+            sockets.refuse()
         left = max(0.0, patience - (time.monotonic() - began))
         cut = await asyncio.gather(self._listener.drain(left), self._redirect.drain(left))
         return sum(cut)

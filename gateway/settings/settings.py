@@ -1068,7 +1068,7 @@ class Settings:
     """Seconds in which requests and streams under way may end after a stop was requested."""
     lame_duck: Seconds = 3.0
     """The first of these seconds, in which new connections are still answered. The listener refuses later ones at once.
-    It does so earlier when no connection is open any more."""
+    It does so earlier when it is idle."""
     access_log: AtReplacement[str | None] = "stderr"
     """`stderr`, a file's path, or `off`."""
     node: AtRestart[str | None] = None

@@ -85,6 +85,9 @@ class _Nothing:
 
     lost: ClassVar[dict[LineKind, int]] = {}
 
+    def silence(self) -> None:
+        """Take no more of the connections that nobody makes."""
+
     def refuse(self) -> None:
         """Refuse connections that nobody makes."""
 
@@ -101,6 +104,7 @@ def supervisor(tmp_path: Path) -> Supervisor:
         policy_files=frozenset(),
         switches_file=nowhere,
         adoptions_file=nowhere,
+        fleet_file=None,
     )
 
     async def read(_: object) -> object:
