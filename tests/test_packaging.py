@@ -57,7 +57,7 @@ def test_the_wheel_carries_all_that_runs(built: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_wheel_installs_and_runs_from_elsewhere(built: tuple[Path, Path], tmp_path: Path) -> None:
     """From an empty environment and the lock alone, `sekisho` runs where no checkout is."""
     wheel, _ = built

@@ -7,19 +7,23 @@ import msgspec
 import pytest
 
 from gateway.headers.assertion import JWKS_PAGE
+from gateway.identity import Acting
 from gateway.pipeline.outcome import (
     Answer,
     AskPortal,
     Forward,
     MayGiveBack,
+    NeedAccount,
     NeedPress,
     NeedReservation,
     NeedSession,
     Step,
 )
-from gateway.pipeline.step import next_worker, signed, step
+from gateway.pipeline.step import next_worker, pressed, signed, step
 from gateway.pipeline.urls import URLS, Kind
 from gateway.pipeline.visit import (
+    AccountAsk,
+    AccountPage,
     ForeignFormPage,
     FormNotSentPage,
     NotSignablePage,
@@ -33,7 +37,7 @@ from gateway.pipeline.visit import (
     WorkerPage,
 )
 from gateway.policy.decide import CompiledPolicy
-from gateway.policy.policy import Allow, Match, Policy, Rule
+from gateway.policy.policy import Accounts, Allow, Match, Policy, Rule
 from gateway.policy.verdict import (
     Challenge,
     ChallengeReason,
@@ -51,7 +55,17 @@ from gateway.request.inbound import Framing, Inbound
 from gateway.request.signed_form import Unsignable
 from gateway.request.target import Target
 from gateway.route.table import RouteTable
-from gateway.session.session import Found, Gone, Limited, NoTicket, Session, SessionState, Unavailable, Unread
+from gateway.session.session import (
+    Found,
+    Gone,
+    KnownAccount,
+    Limited,
+    NoTicket,
+    Session,
+    SessionState,
+    Unavailable,
+    Unread,
+)
 from gateway.settings.settings import HeaderSettings, Mode, UpstreamSettings
 from tests.builders import NOON, FixedPolicy, FixedRule, app, identity, inbound, route, session
 
@@ -999,3 +1013,109 @@ def test_an_outer_proxy_forwards_a_further_resource_as_it_is(destination: str, w
     )
 
     assert done(step(asked, Found(session()), NOON, routes))[0] == wanted
+
+
+PASS = Permit(RULE, identity(), (("subject", "hanako"),))
+NO_MEMBER = Deny(RULE, (Reason(ReasonKind.CONDITION_NO, "member"),))
+NEITHER = Deny(RULE, (Reason(ReasonKind.CONDITION_NO, "member"), Reason(ReasonKind.CONDITION_NO, "adult")))
+TANAKA = Acting("tanaka")
+ELSEWHERE = {"other": KnownAccount(TANAKA, 1, declined=False, valid_from=0, valid_until=NOON * 2)}
+"""The account at another App."""
+CLICK = ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")
+FETCH = ("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "empty")
+
+
+def of_account(need: Accounts | None, somebody: Permit | Deny | Challenge = PASS) -> FixedRule:
+    """Return a rule that looks at the application's account."""
+    rule = FixedRule(nobody=SIGN_IN, somebody=somebody)
+    rule.accounts, rule.needs_account, rule.account_conditions = need, True, frozenset({"member"})
+    return rule
+
+
+def acts(acting: Acting | None = None, choices: int = 0, *, declined: bool = False, until: float = NOON + 30) -> Found:
+    """Return a session of which it is known for which account its person acts."""
+    known = KnownAccount(acting, choices, declined, NOON - 30, until)
+    return Found(session(), accounts={"booking": known, **ELSEWHERE})
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Found(session()),
+        Found(session(), accounts={}),
+        Found(session(), accounts=dict(ELSEWHERE)),
+        acts(TANAKA, until=NOON),
+    ],
+)
+def test_an_account_that_is_not_known_now_is_asked_for_first(found: Found) -> None:
+    """Another App's account says nothing here, and what was known a while ago may have ended."""
+    rule = of_account(Accounts.REQUIRED)
+
+    result = step(inbound("/", *CLICK), found, NOON, table(rule))
+
+    assert isinstance(result, NeedAccount)
+    assert result.found is found
+    assert not rule.asked
+
+
+def test_a_permit_lasts_no_longer_than_the_account_is_known() -> None:
+    """A link that ends at the counter ends what was remembered of it."""
+    rule, found = of_account(Accounts.REQUIRED), acts(TANAKA)
+    routes = table(rule)
+
+    assert isinstance(step(inbound("/", *CLICK), found, NOON, routes), Forward)
+    assert isinstance(step(inbound("/", *CLICK), found, NOON + 29, routes), Forward)
+    assert rule.asked == 1
+    assert isinstance(step(inbound("/", *CLICK), found, NOON + 30, routes), NeedAccount)
+
+
+@pytest.mark.parametrize(
+    ("need", "found", "somebody", "headers", "wanted"),
+    [
+        (Accounts.REQUIRED, acts(), PASS, CLICK, AccountPage(str(RULE), AccountAsk.LINK, required=True)),
+        (Accounts.REQUIRED, acts(choices=2), PASS, CLICK, AccountPage(str(RULE), AccountAsk.CHOOSE, required=True)),
+        (Accounts.REQUIRED, acts(declined=True), PASS, CLICK, AccountPage(str(RULE), AccountAsk.LINK, required=True)),
+        (Accounts.REQUIRED, acts(), PASS, FETCH, 403),
+        (Accounts.REQUIRED, acts(), NO_MEMBER, CLICK, AccountPage(str(RULE), AccountAsk.LINK, required=True)),
+        (Accounts.REQUIRED, acts(), NEITHER, CLICK, RefusalPage(NEITHER)),
+        (Accounts.REQUIRED, acts(TANAKA), NO_MEMBER, CLICK, RefusalPage(NO_MEMBER)),
+        (Accounts.REQUIRED, acts(), SIGN_IN, CLICK, SignInPage(SIGN_IN)),
+        (Accounts.OFFERED, acts(), PASS, CLICK, AccountPage(str(RULE), AccountAsk.LINK, required=False)),
+        (Accounts.OFFERED, acts(choices=2), PASS, CLICK, AccountPage(str(RULE), AccountAsk.CHOOSE, required=False)),
+        (Accounts.OFFERED, acts(), PASS, FETCH, None),
+        (Accounts.OFFERED, acts(declined=True), PASS, CLICK, None),
+        (Accounts.OFFERED, acts(), NO_MEMBER, CLICK, AccountPage(str(RULE), AccountAsk.LINK, required=False)),
+        (Accounts.OFFERED, acts(), NO_MEMBER, FETCH, 403),
+        (Accounts.OFFERED, acts(declined=True), NO_MEMBER, CLICK, RefusalPage(NO_MEMBER)),
+        (None, acts(), PASS, CLICK, None),
+        (None, acts(), NO_MEMBER, CLICK, RefusalPage(NO_MEMBER)),
+    ],
+)
+def test_a_person_is_asked_for_her_account_where_the_answer_may_let_her_pass(
+    need: Accounts | None,
+    found: Found,
+    somebody: Permit | Deny | Challenge,
+    headers: tuple[tuple[str, str], ...],
+    wanted: object,
+) -> None:
+    """A person who is refused, or must sign in, is not asked. An offer interrupts no script and comes once."""
+    result = step(inbound("/", *headers), found, NOON, table(of_account(need, somebody)))
+
+    match result:
+        case AskPortal():
+            assert result.visit.purpose == wanted
+        case Answer():
+            assert (result.status, result.verdict, result.reason) == (wanted, "challenge", "account_required")
+            assert result.pseudonym == "p-hanako"
+        case _:
+            assert isinstance(result, Forward)
+            assert wanted is None
+
+
+def test_a_step_without_a_permit_is_neither_signed_nor_pressed_through() -> None:
+    """An answer is an answer, also to a form that was signed, or pressed on, before."""
+    no = step(inbound("/", SCRIPT), Found(session()), NOON, table(FixedRule(nobody=SIGN_IN, somebody=NO)))
+
+    assert isinstance(no, Answer)
+    assert signed(no, "hanako", b"X: 1\r\n") is no
+    assert pressed(no, inbound("/")) is no
