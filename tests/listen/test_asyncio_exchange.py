@@ -1528,7 +1528,7 @@ class Linked:
         raise AssertionError("no rule looks at accounts")
 
     def watch(self, route: Route, found: Found, on_end: Callable[[], None]) -> Linked._Stream:
-        assert (route.name, found.session) == ("app", session())
+        assert (route.name, found.session) == ("booking", session())
         stream = Linked._Stream(self)
         self.streams[id(stream)] = on_end
         return stream
