@@ -27,6 +27,8 @@ from gateway.accounts.accounts import (
     Record,
 )
 from gateway.accounts.counter import Hindrance, dismiss_claim, hindrance_of, import_row
+from gateway.accounts.foreseen_accounts import ForeseenAccounts
+from gateway.accounts.kept_accounts import KeptAccounts
 from gateway.accounts.marks import Marks, is_mark, marks_of_code
 from gateway.accounts.names import fold_account, read_account_name
 from gateway.accounts.passwords import NONCE, resealed_password
@@ -619,7 +621,9 @@ def import_accounts(
     operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the file, and change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say of each row what an import would say, and change nothing.")
+    ] = False,
 ) -> None:
     """Link persons to accounts by the office's list: columns account, code, kind, title and role.
 
@@ -640,8 +644,11 @@ def import_accounts(
                 raise fail(mistakes)
             before = await opened.survey(row.account.name for row in rows)
             if dry_run:
-                say(f"{len(rows)} rows can be imported")
-                _note_rows(opened, before, rows, file)
+                if not isinstance(opened.store, KeptAccounts):
+                    raise TypeError("the store cannot be rehearsed on")
+                good: list[Row] = []
+                await _import_each(ForeseenAccounts(opened.store), rows, file, good)
+                _end_import(opened, before, rows, file, good, "{} rows can be imported")
                 return
             with recorded(
                 config,
@@ -660,16 +667,25 @@ async def _import(opened: _Opened, before: Survey, rows: list[Row], file: Path, 
     done: list[Row] = []
     deed.tell(app=opened.app.name)
     try:
-        for row in rows:
-            wrong = await import_row(opened.store, row, time.time())
-            if wrong is None:
-                done.append(row)
-            else:
-                say(f"{file}:{row.line}", row.account.name, _WORDS[wrong].say(language()), error=True)
+        await _import_each(opened.store, rows, file, done)
     finally:
         deed.tell(count=len(done))
+    _end_import(opened, before, rows, file, done, "{} rows imported")
+
+
+async def _import_each(store: AccountStore, rows: list[Row], file: Path, done: list[Row]) -> None:
+    """Import row after row, or rehearse it, and name each that is refused."""
+    for row in rows:
+        wrong = await import_row(store, row, time.time())
+        if wrong is None:
+            done.append(row)
+        else:
+            say(f"{file}:{row.line}", row.account.name, _WORDS[wrong].say(language()), error=True)
+
+
+def _end_import(opened: _Opened, before: Survey, rows: list[Row], file: Path, done: list[Row], words: str) -> None:
     refused = len(rows) - len(done)
-    say(f"{len(done)} rows imported, {refused} refused")
+    say(f"{words.format(len(done))}, {refused} refused")
     _note_rows(opened, before, done, file)
     if refused:
         raise typer.Exit(EXIT_USERS)

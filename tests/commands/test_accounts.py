@@ -278,7 +278,9 @@ def test_the_offices_list_is_imported_and_exported(folder: Path, encoding: str) 
         f"tanaka,{code('anna')},,,\nclub,{code('anna')},団体,卓球クラブ,代表者\nsuzuki,{code('bert')},,,\n"
     )
     sheet.write_bytes(text.encode(encoding))
-    assert accounts(folder, "import", str(sheet), "--dry-run", "--reason", "r").stdout == "3 rows can be imported\n"
+    tried = accounts(folder, "import", str(sheet), "--dry-run", "--reason", "r")
+    assert (tried.stdout, tried.exit_code) == ("2 rows can be imported, 1 refused\n", 2)
+    assert f"{sheet}:4" in tried.stderr
     assert names(folder, "anna") == []
 
     imported = accounts(folder, "import", str(sheet), "--reason", "r")
