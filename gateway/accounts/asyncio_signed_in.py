@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol, cast
+from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -49,6 +50,9 @@ from gateway.upstream.upstream import (
 )
 
 log = structlog.get_logger()
+
+LONGEST_ONWARD = 2_000
+"""Bytes of the wanted target in a redirect of ours. A longer one is left out, and the person goes to the front page."""
 
 
 class PersonsRequest(Receiver, Protocol):
@@ -358,9 +362,15 @@ class _Request:
             self.upstream_ready(connection)
 
     def _ask_again(self) -> None:
-        """Lead the person to the page on which she proves her account once more."""
-        route = self._owner.route()
-        location = f"{self._owner.prefix}account?app={route.name}&again=yes".encode("ascii")
+        """Lead the person to the page on which she proves her account once more, and then back to the wanted page.
+
+        A form is not sent again by a link, so that page says that it was not sent.
+        """
+        inbound = self._person.inbound
+        onward = f"&rd={quote(inbound.target.raw, safe='')}" if inbound.method == "GET" else "&unsent=yes"
+        if len(onward) > LONGEST_ONWARD:
+            onward = ""
+        location = f"{self._owner.prefix}account?app={self._owner.route().name}&again=yes{onward}".encode("ascii")
         head = AnswerHead(303, ((b"Location", location), (b"Cache-Control", b"no-store")), AnswerFraming.COUNTED, 0)
         self._deliver(head, b"", complete=True)
 

@@ -115,6 +115,8 @@ class AccountAsk(StrEnum):
     """She has no account here yet: she links one, or says that she has none."""
     CHOOSE = "choose"
     """She has several, and says for which one she acts."""
+    AGAIN = "again"
+    """She is linked to one, and the application's password is needed once more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,10 +105,10 @@ class AccountPages:
         person = await self._person(visit, route)
         if isinstance(person, Page):
             return self._tools.page(visit, person)
-        held = await self._linking.accounts_of(route, person.found.session)
-        # `again`: the application does not take the kept password of an account that she has.
-        ask = AccountAsk.CHOOSE if held and "again" not in asked else AccountAsk.LINK
-        return await self._show(visit, person, ask, "", required=False)
+        # `again`: no password of an account that she has is kept, or the application does not take it.
+        ask = AccountAsk.AGAIN if "again" in asked else AccountAsk.CHOOSE
+        said = "unsent" if "unsent" in asked else ""
+        return await self._show(visit, person, ask, asked.get("rd", [""])[0], required=False, said=said)
 
     async def form(self, visit: Visit, request: web.Request) -> web.StreamResponse:
         """Link, choose or decline, as the button of our own page says."""
@@ -142,7 +142,7 @@ class AccountPages:
                     return await self._show(visit, person, AccountAsk.LINK, target, required=True, said="none")
                 return await self._onward(visit, person, target)
             case "another":
-                return await self._show(visit, person, AccountAsk.LINK, target, required=required)
+                return await self._show(visit, person, AccountAsk.LINK, target, required=required, another=True)
             case _:
                 return await self._show(visit, person, AccountAsk.LINK, target, required=required)
 
@@ -291,23 +291,40 @@ class AccountPages:
             self._tools.set_cookie(response, visit, visit.route.session_cookie, cookie, None)
 
     async def _show(
-        self, visit: Visit, person: _Person, ask: AccountAsk, target: str, *, required: bool, said: str = ""
+        self,
+        visit: Visit,
+        person: _Person,
+        ask: AccountAsk,
+        target: str,
+        *,
+        required: bool,
+        said: str = "",
+        another: bool = False,
     ) -> web.Response:
-        held = await self._linking.accounts_of(person.route, person.found.session)
+        """Show the page: a person who is linked already, and must prove it again, is told so.
+
+        `another`: she wants to link one more account.
+        """
+        linked = await self._linking.links_of(person.route, person.found.session)
+        usable = tuple(each for each in linked if self._linking.opens(person.route, person.found.session, each))
+        pending = () if another else tuple(each for each in linked if each not in usable)
+        if ask is AccountAsk.AGAIN:
+            pending = pending or linked
+        elif usable:
+            pending = ()
+        shown = AccountAsk.AGAIN if pending else ask if usable else AccountAsk.LINK
         choices = tuple(
-            AccountChoice(number, each.account.title or each.account.name, each.account.kind, each.link.role)
-            for number, each in enumerate(held)
+            AccountChoice(
+                number,
+                each.account.name if pending else each.account.title or each.account.name,
+                each.account.kind,
+                each.link.role,
+            )
+            for number, each in enumerate(pending or usable)
         )
         proves = self._linking.apps[person.route.name].application is not None
         content = pages.account(
-            visit,
-            person.route,
-            ask if choices else AccountAsk.LINK,
-            choices,
-            target,
-            required=required,
-            proves=proves,
-            said_of=said,
+            visit, person.route, shown, choices, target, required=required, proves=proves, said_of=said
         )
         return self._tools.page(visit, content)
 

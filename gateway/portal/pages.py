@@ -622,10 +622,11 @@ def account(
 ) -> Page:
     """Ask a person to link her account of the application, or for which one she acts.
 
-    `proves`: the application's own login can prove one. `said_of` is the end of her last attempt; empty before one.
+    `choices` are the accounts that she must prove again, if that is asked. `proves`: the application's own login can
+    prove one. `said_of` is the end of her last attempt, empty before one, and `unsent` if a form of hers was not sent.
     """
     language = language_of(visit)
-    chooses = ask is AccountAsk.CHOOSE
+    chooses, again = ask is AccountAsk.CHOOSE, ask is AccountAsk.AGAIN
     values = _common(visit, route, language) | {
         "app": route.name,
         "chooses": chooses,
@@ -635,10 +636,12 @@ def account(
         "target": target,
         "required": required,
         "proves": proves,
-        "said": said_of,
-        "unsent": visit.inbound.method == "POST" and isinstance(visit.purpose, AccountPage),
+        "again": again,
+        "user": choices[0].name if again and len(choices) == 1 else "",
+        "said": "" if said_of == "unsent" else said_of,
+        "unsent": said_of == "unsent" or (visit.inbound.method == "POST" and isinstance(visit.purpose, AccountPage)),
     }
-    title = "account.choose_title" if chooses else "account.title"
+    title = "account.choose_title" if chooses else "account.again_title" if again else "account.title"
     status = HTTPStatus.FORBIDDEN if isinstance(visit.purpose, AccountPage) else HTTPStatus.OK
     return _page("account", status, language, title, values)
 

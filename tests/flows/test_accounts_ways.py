@@ -262,7 +262,12 @@ async def test_a_password_that_the_application_takes_no_more_is_asked_for_again(
     sent_on = await person.get("/old/mine")
 
     assert (sent_on.status, urlsplit(sent_on.headers["Location"]).path) == (303, "/.sekisho/account")
-    assert "Your previous user ID" in (await person.get(sent_on.headers["Location"])).text
+    asked = (await person.get(sent_on.headers["Location"])).text
+    assert "The password of your user ID" in asked
+    assert 'value="kato"' in asked
+    assert 'name="rd" value="/old/mine"' in asked
+    lost = await person.ask("POST", "/old/note", {"note": "x"})
+    assert "have not been sent yet" in (lost.text or (await person.get(lost.headers["Location"])).text)
     await person.link("kato", "new-Canary-8", "/old/mine")
     assert "hello kato" in (await person.get("/old/mine")).text
 

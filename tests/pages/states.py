@@ -297,13 +297,14 @@ def _account_pages() -> Mapping[str, Make]:
     ) -> Page:
         wanted = AccountPage("booking/reserve", ask, required=True)
         known = visit(language, purpose=wanted, known=Found(session()), method=method)
-        held = choices if ask is AccountAsk.CHOOSE else ()
+        held = {AccountAsk.CHOOSE: choices, AccountAsk.AGAIN: choices[:1]}.get(ask, ())
         return pages.account(known, ROUTE, ask, held, "/reserve", required=True, proves=proves, said_of=said)
 
     ends = [end for end in LinkEnd if end not in (LinkEnd.LINKED, LinkEnd.CHOSEN, LinkEnd.DECLINED, LinkEnd.UNLINKED)]
     made: dict[str, Make] = _each("account", ends, lambda end, at: make(at, said=end))
     made["account-link"] = make
     made["account-choose"] = lambda at: make(at, AccountAsk.CHOOSE)
+    made["account-again"] = lambda at: make(at, AccountAsk.AGAIN)
     made["account-none"] = lambda at: make(at, said="none")
     made["account-counter"] = lambda at: make(at, proves=False)
     made["account-unsent"] = lambda at: make(at, method="POST")
