@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import chain, product
+from itertools import chain, islice, product
 
 from gateway.identity import Scope
 from gateway.instant import Instant
@@ -27,6 +27,9 @@ from gateway.settings.settings import PathSettings
 
 MOST_PEOPLE = 20_000
 """People who are tried for one pair of rules in one surroundings."""
+
+MOST_QUERIES = 300
+"""Queries that are tried for each path and method; three parameters with two values each have 343."""
 
 _OTHER_METHOD = "PROPFIND"
 """Stands for every method that no rule names."""
@@ -140,6 +143,8 @@ def compare(
             tried += number
             if number > MOST_PEOPLE:
                 cut.append(_say_request(inbound))
+    if len(tuple(islice(_queries([*old.rules, *new.rules]), MOST_QUERIES + 1))) > MOST_QUERIES:
+        cut.append("?…")
     for example in (*new.examples, *(each for each in old.examples if each not in new.examples)):
         effect = _example_effect(before, after, example)
         tried += 1
@@ -329,7 +334,7 @@ def _requests(policies: Sequence[Policy], paths: PathSettings, prefix: str) -> I
         for path in _shapes(pattern)
         for spelling in _spellings(path)
     )
-    queries = list(dict.fromkeys(_queries(rules)))
+    queries = list(islice(dict.fromkeys(_queries(rules)), MOST_QUERIES))
     for path, method, query in product(spelled, methods, queries):
         yield make_inbound(method, path, query)
 
@@ -354,11 +359,34 @@ def _spellings(path: str) -> Iterator[str]:
 
 
 def _queries(rules: Iterable[Rule]) -> Iterator[str | None]:
-    yield None
+    """Give the queries that rules tell apart: each parameter without a value, with each, and with two readings.
+
+    Rules may name several parameters, so that each is tried beside each of the others; the plainest come first.
+    """
+    values: dict[str, dict[str, None]] = {}
     for rule in rules:
-        for name, values in rule.match.query.items():
-            yield from (f"{name}={value}" for value in sorted(values))
-            yield f"{name}=x"
+        for name, some in rule.match.query.items():
+            values.setdefault(name, {}).update(dict.fromkeys(sorted(some)))
+    choices: list[tuple[str, ...]] = []
+    for name, some in values.items():
+        first = next(iter(some), "")
+        another = next(each for each in ("x", "other", "none of them") if each not in some)
+        choices.append(
+            (
+                "",
+                *(f"{name}={value}" for value in (*some, another)),
+                # No two applications agree on these, so the gateway answers 400 where a rule names the parameter.
+                f"{name}={first}&{name}={another}",
+                f"{name}={first.swapcase()}",
+            )
+        )
+    yield None
+    for choice in choices:
+        yield from choice[1:]
+    for several in product(*choices):
+        yield "&".join(each for each in several if each) or None
+    if values:
+        yield ";".join(f"{name}={next(iter(some), '')}" for name, some in values.items()) + ";"
 
 
 def _query(inbound: Inbound) -> str | None:
