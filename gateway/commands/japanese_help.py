@@ -12,10 +12,13 @@ from gateway.yaml.mistakes import Language
 
 WORDS: Mapping[str, str] = {
     "Read, test and explain policies.": "ポリシーを確かめ、試し、説明します。",
-    "Judge the requests of an access log by a policy: exit 3 if one is newly permitted or told, 4 if one may be.": (
+    "Judge the requests of an access log by a policy: exit 3 if one is newly permitted or told, 4 if one may be.\n\n"
+    "With `--app` and `-c` the paths are read as that App reads them: its `paths`, `stack` and prefix.": (
         "アクセスログのリクエストを、ポリシーで判断し直します。新たに通る・伝わるものがあれば終了コード 3、"
-        "ありうるときは 4 です。"
+        "ありうるときは 4 です。\n\n"
+        "`--app` と `-c` を付けると、そのアプリの `paths`・`stack`・接頭辞でパスを読みます。"
     ),
+    "With `--app`: the settings that say how it reads paths.": "`--app` のアプリがパスをどう読むかを書いた設定。",
     "The policy that would be put in force.": "これから使うポリシー。",
     "Files of the access log, `.gz` too; `-`, or none, is standard input.": (
         "アクセスログのファイル（`.gz` も可）。`-` または省略で標準入力。"
@@ -28,16 +31,17 @@ WORDS: Mapping[str, str] = {
         "候補のほうが多く通していれば終了コード 3 です。"
     ),
     "Write policies in the house's form: keys in the guide's order, short lists on one line, comments kept.\n\n"
-    "A file with a mistake is not touched. With `--fix` the slips of a Japanese keyboard are mended first, sign by "
-    "sign.": (
+    "A file with a mistake is not touched. With `--fix` each mistake that has one certain cure is mended first.": (
         "ポリシーを決まった形に整えます。項目は手引の順、短いリストは一行になり、注釈は残ります。\n\n"
-        "間違いのあるファイルには触れません。`--fix` を付けると、先に全角の打ち間違いを一文字ずつ直します。"
+        "間違いのあるファイルには触れません。`--fix` を付けると、正しい書き方が一つに決まる間違いを先に直します。"
     ),
     "Policy files, or folders of them; `-` is standard input.": "ポリシーのファイルかフォルダー。`-` は標準入力。",
     "Write nothing; show the difference, and exit 1 if there is one.": (
         "書き込まずに違いを示します。違いがあれば終了コード 1 です。"
     ),
-    "Write half-width signs for full-width ones that are mistakes, too.": "間違いとなる全角の文字も半角に直します。",
+    "Mend what can only be meant in one way, too: full-width signs, days of an era, brackets.": (
+        "全角の文字・和暦・括弧など、意味が一つに決まる間違いも直します。"
+    ),
     "Run the examples of each policy: exit 2 if one fails, or if a file has a mistake.": (
         "ポリシーの例を試します。期待と違う例や、ファイルの間違いがあれば終了コード 2 です。"
     ),

@@ -43,6 +43,7 @@ from gateway.policy.authoring.effect_words import as_values as effects_as_values
 from gateway.policy.authoring.effect_words import say_comparison
 from gateway.policy.authoring.examples import Outcome, run_example, surroundings_of
 from gateway.policy.authoring.explain import Explanation, as_values, explain, say_explanation
+from gateway.policy.authoring.names import NameRemark, switch_remarks, unnamed_lists
 from gateway.policy.authoring.questions import read_question
 from gateway.policy.authoring.sibling_words import say_proof
 from gateway.policy.authoring.siblings import Siblings
@@ -147,7 +148,7 @@ def run_tests(
         passed += sum(outcome.passed for outcome in outcomes)
         failed += sum(not outcome.passed for outcome in outcomes)
         if covers:
-            tried = coverage(policy, outcomes, compiled)
+            tried = coverage(policy, outcomes, compiled if door is None else door.route.policy)
             say_text(f"{file}\n{say_coverage(tried, said)}")
             too_little = too_little or tried.percent < at_least
         if not outcomes:
@@ -209,6 +210,28 @@ def check(files: PolicyFiles, day: Day = None) -> None:
         if birthdates := say_birthdates(policy, today, said):
             say_text(birthdates)
         say_text(say_proof(Siblings(CompiledPolicy(policy)), said))
+    policies = {str(file): policy for file, policy in read if policy is not None}
+    lists = [(folder, _lists_in(folder)) for folder in files if folder.is_dir()]
+    for found in (
+        *switch_remarks(policies),
+        *(each for folder, below in lists for each in unnamed_lists(folder, below, policies.values())),
+    ):
+        say_text(f"{found.file}{f':{found.line}' if found.line else ''}: {_joined(found, said)}", error=True)
+
+
+def _joined(found: NameRemark, said: Language) -> str:
+    """Return a remark and its remedy as one sentence."""
+    return ("、" if said is Language.JA else ", ").join((found.what.say(said), found.wiser.say(said)))
+
+
+def _lists_in(folder: Path) -> list[Path]:
+    """Return the files below a folder of policies that can only be lists: CSV, and YAML in folders of their own."""
+    return [
+        file
+        for file in folder.rglob("*")
+        if file.is_file()
+        and (file.suffix.lower() == ".csv" or (file.suffix in (".yaml", ".yml") and "lists" in file.parent.parts))
+    ]
 
 
 @app.command()

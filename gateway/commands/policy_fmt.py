@@ -32,12 +32,15 @@ def fmt(
         bool, typer.Option("--check", help="Write nothing; show the difference, and exit 1 if there is one.")
     ] = False,
     fix: Annotated[
-        bool, typer.Option("--fix", help="Write half-width signs for full-width ones that are mistakes, too.")
+        bool,
+        typer.Option(
+            "--fix", help="Mend what can only be meant in one way, too: full-width signs, days of an era, brackets."
+        ),
     ] = False,
 ) -> None:
     """Write policies in the house's form: keys in the guide's order, short lists on one line, comments kept.
 
-    A file with a mistake is not touched. With `--fix` the slips of a Japanese keyboard are mended first, sign by sign.
+    A file with a mistake is not touched. With `--fix` each mistake that has one certain cure is mended first.
     """
     mistakes = Mistakes()
     differs = False

@@ -12,6 +12,7 @@ from typing import IO, Annotated
 
 import typer
 
+from gateway.commands.at_app import settings_with
 from gateway.commands.terminal import EXIT_USERS, fail, language, say, say_json, say_text
 from gateway.policy.authoring.access_lines import LONGEST_LINE, Logged, read_line
 from gateway.policy.authoring.replay import CandidateReport
@@ -19,6 +20,7 @@ from gateway.policy.authoring.replay import replay as make_replay
 from gateway.policy.authoring.replay_words import as_values, candidate_as_values, say_candidate, say_replay
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse import load_policy
+from gateway.process.configuration import door_of
 from gateway.yaml.mistakes import Mistakes, Phrase
 
 EXIT_PERMITS_MORE = 3
@@ -38,6 +40,12 @@ Logs = Annotated[
     typer.Argument(help="Files of the access log, `.gz` too; `-`, or none, is standard input.", metavar="[LOG…]"),
 ]
 App = Annotated[str, typer.Option("--app", help="The lines of this App alone.", metavar="NAME")]
+AppsConfig = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="With `--app`: the settings that say how it reads paths.", metavar="gateway.yaml"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other tools.")]
 
 
@@ -49,11 +57,23 @@ def replay(
         typer.Option("--in-force", help="The policy in force when it was written.", metavar="FILE"),
     ] = None,
     app: App = "",
+    config: AppsConfig = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge the requests of an access log by a policy: exit 3 if one is newly permitted or told, 4 if one may be."""
+    """Judge the requests of an access log by a policy: exit 3 if one is newly permitted or told, 4 if one may be.
+
+    With `--app` and `-c` the paths are read as that App reads them: its `paths`, `stack` and prefix.
+    """
     new, old = _read(policy), None if in_force is None else _read(in_force)
-    found = make_replay(new, old, app)
+    if config is None:
+        found = make_replay(new, old, app)
+    elif not app:
+        said = Phrase("`-c` needs the App: write `--app NAME`", "`-c` には `--app NAME` も必要です")
+        say(said.say(language()), error=True)
+        raise typer.Exit(EXIT_USERS)
+    else:
+        settings, _ = settings_with(config, app)
+        found = make_replay(new, old, app, lambda each: door_of(config, settings, app, each).route.policy)
     for logged in _lines(logs):
         found.take(logged)
     if as_json:

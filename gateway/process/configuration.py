@@ -51,6 +51,7 @@ from gateway.login.provider_defaults import accepted_acr
 from gateway.pipeline.at_the_door import Door
 from gateway.policy.authoring.check import RemarkKind, remarks
 from gateway.policy.authoring.examples import run_examples
+from gateway.policy.authoring.names import switch_remarks
 from gateway.policy.closing import closing, signing_out
 from gateway.policy.conditions import Surroundings
 from gateway.policy.decide import CompiledPolicy, PolicyPlace, rule_scopes
@@ -58,7 +59,8 @@ from gateway.policy.example import make_inbound
 from gateway.policy.losses import ADOPTIONS_FILE
 from gateway.policy.policy import Allow, Policy, Rule, entry_fields
 from gateway.policy.reading.parse import load_policy
-from gateway.policy.switches import Switch
+from gateway.policy.switches import Switch, SwitchesError
+from gateway.policy.system_switches import load_switches
 from gateway.policy.verdict import Permit
 from gateway.portal.messages import offered
 from gateway.portal.operators import Operators, read_operators
@@ -667,7 +669,22 @@ class _Reader:
                 self._remark(app, read.get(app.policy.file), at)
         if self._remarking:
             self._remark_homes(read)
+            self._remark_switches(read)
         return read
+
+    def _remark_switches(self, read: Mapping[Path, Policy]) -> None:
+        """Remark on a switch that nobody looks at, and on one whose name another one nearly has."""
+        file = self._settings.switches or self._reading.base / "switches.json"
+        try:
+            now = time.time()
+            turned = [name for name, switch in load_switches(file).items() if switch.until > now]
+        except SwitchesError:
+            # The start names the fault of this file.
+            turned = []
+        closing = [app.closing_switch for app in self._settings.apps]
+        policies = {str(path): policy for path, policy in read.items()}
+        for found in switch_remarks(policies, closing, turned, str(file)):
+            self.remarks.add(Where(found.file, max(found.line, 1)), found.what, found.wiser)
 
     def _remark_homes(self, read: Mapping[Path, Policy]) -> None:
         """Remark on an App whose `home` is not for everybody: the pages of ours leave such a link out."""

@@ -107,3 +107,43 @@ def test_a_long_log_says_how_far_it_is(files: tuple[str, str, Path], monkeypatch
     assert "… 2 lines" in result.stderr
     values = json.loads(result.stdout)
     assert (values["lines"], values["judged"], values["not_judged"]["unreadable"]) == (6, 5, 1)
+
+
+STRICT_ADMIN = """policy: p
+rules:
+  - {name: r, match: {path: /Admin/**}, allow: nobody}
+  - {name: rest, allow: everyone}
+"""
+
+SETTINGS = """listen: 127.0.0.1:8080
+provider: {environment: emulator, issuer: 'http://localhost:1/x', client_id: RP00000001, keys: {file: keys.jwks}}
+sessions: {secret: {file: secret}, store: memory}
+apps:
+  - {name: plain, url: 'http://localhost:8080', upstream: 'http://127.0.0.1:1', policy: p.yaml}
+  - name: folded
+    url: http://127.0.0.1:8080
+    upstream: http://127.0.0.1:1
+    policy: p.yaml
+    paths: {ignore_case: true}
+"""
+
+
+def test_a_log_is_judged_as_an_app_reads_paths(tmp_path: Path) -> None:
+    """An App that ignores case has a rule for `/admin/users`; another one refuses it as a spelling of another."""
+    policy, settings, log = (tmp_path / name for name in ("p.yaml", "gateway.yaml", "access.log"))
+    policy.write_text(STRICT_ADMIN, encoding="utf-8")
+    settings.write_text(SETTINGS, encoding="utf-8")
+    log.write_text(
+        line("permit", path="/admin/users", app="folded", rule="p/rest")
+        + line("permit", path="/admin/users", app="plain", rule="p/rest"),
+        encoding="utf-8",
+    )
+    asked = ("policy", "replay", str(policy), str(log), "--json", "-c", str(settings))
+
+    reasons = []
+    for name in ("folded", "plain"):
+        (found,) = json.loads(sekisho(*asked, "--app", name).stdout)["differences"]
+        reasons.append([each["reason"] for each in found["after"]])
+
+    assert reasons == [["nobody_allowed:r"], ["ambiguous_path"]]
+    assert sekisho(*asked).exit_code == 2

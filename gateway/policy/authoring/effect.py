@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import chain, islice, product
+from itertools import chain, combinations, islice, product
 
 from gateway.identity import Scope
 from gateway.instant import Instant
@@ -327,12 +327,13 @@ def _requests(policies: Sequence[Policy], paths: PathSettings, prefix: str) -> I
         dict.fromkeys(["GET", "POST", *sorted(chain(*(rule.match.method for rule in rules))), _OTHER_METHOD])
     )
     inside = ("", "/", "/x", "/x/y") if prefix != "/" else ()
-    spelled = dict.fromkeys(prefix + below for below in inside) | dict.fromkeys(
-        fold(spelling)
-        for rule in rules
-        for pattern in rule.match.path or ("/**",)
-        for path in _shapes(pattern)
-        for spelling in _spellings(path)
+    patterns = dict.fromkeys(pattern for rule in rules for pattern in rule.match.path or ("/**",))
+    spelled = (
+        dict.fromkeys(prefix + below for below in inside)
+        | dict.fromkeys(
+            fold(spelling) for pattern in patterns for path in _shapes(pattern) for spelling in _spellings(path)
+        )
+        | dict.fromkeys(fold(path) for one, other in combinations(patterns, 2) for path in _in_both(one, other))
     )
     queries = list(islice(dict.fromkeys(_queries(rules)), MOST_QUERIES))
     for path, method, query in product(spelled, methods, queries):
@@ -347,6 +348,26 @@ def _shapes(pattern: str) -> Iterator[str]:
     ]
     for chosen in product(*parts):
         yield "/" + "/".join(chain(*chosen))
+
+
+def _in_both(one: str, other: str) -> Iterator[str]:
+    """Give the plainest paths that two patterns match: /a/c for /a/** and /*/c."""
+    for segments in _merged(tuple(one.split("/")[1:]), tuple(other.split("/")[1:])):
+        yield "/" + "/".join("x" if segment == "*" else segment for segment in segments)
+
+
+def _merged(one: tuple[str, ...], other: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if not one and not other:
+        yield ()
+    for some, rest in ((one, other), (other, one)):
+        if some[:1] == ("**",):
+            yield from _merged(some[1:], rest)
+            if rest and rest[0] != "**":
+                yield from ((rest[0], *behind) for behind in _merged(some, rest[1:]))
+            return
+    if one and other and (one[0] == other[0] or "*" in (one[0], other[0])):
+        head = other[0] if one[0] == "*" else one[0]
+        yield from ((head, *behind) for behind in _merged(one[1:], other[1:]))
 
 
 def _spellings(path: str) -> Iterator[str]:
@@ -368,13 +389,13 @@ def _queries(rules: Iterable[Rule]) -> Iterator[str | None]:
         for name, some in rule.match.query.items():
             values.setdefault(name, {}).update(dict.fromkeys(sorted(some)))
     choices: list[tuple[str, ...]] = []
-    for name, some in values.items():
-        first = next(iter(some), "")
-        another = next(each for each in ("x", "other", "none of them") if each not in some)
+    for name, known in values.items():
+        first = next(iter(known), "")
+        another = next(each for each in ("x", "other", "none of them") if each not in known)
         choices.append(
             (
                 "",
-                *(f"{name}={value}" for value in (*some, another)),
+                *(f"{name}={value}" for value in (*known, another)),
                 # No two applications agree on these, so the gateway answers 400 where a rule names the parameter.
                 f"{name}={first}&{name}={another}",
                 f"{name}={first.swapcase()}",
@@ -386,7 +407,7 @@ def _queries(rules: Iterable[Rule]) -> Iterator[str | None]:
     for several in product(*choices):
         yield "&".join(each for each in several if each) or None
     if values:
-        yield ";".join(f"{name}={next(iter(some), '')}" for name, some in values.items()) + ";"
+        yield ";".join(f"{name}={next(iter(known), '')}" for name, known in values.items()) + ";"
 
 
 def _query(inbound: Inbound) -> str | None:

@@ -13,12 +13,13 @@ from gateway.identity import Scope
 from gateway.instant import start_of, tokyo_day
 from gateway.policy.authoring.examples import Outcome, run_examples
 from gateway.policy.authoring.unknown import say_gap
-from gateway.policy.conditions import AllOf, AnyOf, Dates, InNetwork, Not, SubjectTest, Test, needs_of
+from gateway.policy.conditions import AllOf, AnyOf, Condition, Dates, InNetwork, Not, SubjectTest, Test, needs_of
 from gateway.policy.example import UNKNOWN
 from gateway.policy.policy import Policy
 from gateway.policy.residence import residence_of
+from gateway.policy.switches import named_by
 from gateway.policy.verdict import Deny, Reason, ReasonKind
-from gateway.yaml.mistakes import Phrase
+from gateway.yaml.mistakes import Phrase, did_you_mean
 
 _OK = 200
 
@@ -37,6 +38,9 @@ class Idle:
 def idle_parts(policy: Policy, today: date | None) -> Iterator[Idle]:
     """Give every part of a policy that does nothing; `today`, `None`: periods and lists are not looked at."""
     yield from _unused_conditions(policy)
+    yield from _unused_files(policy)
+    yield from _unread_sentences(policy)
+    yield from _unknown_switches(policy)
     yield from _wide_networks(policy)
     yield from _counted_failures(policy)
     yield from _careless_cancellations(policy)
@@ -46,6 +50,7 @@ def idle_parts(policy: Policy, today: date | None) -> Iterator[Idle]:
         outcomes = run_examples(policy)
         yield from _rules_without_examples(policy, outcomes)
         yield from _never_refused(policy, outcomes)
+        yield from _untried_limits(policy, outcomes)
         yield from _mistyped(policy, outcomes)
 
 
@@ -89,19 +94,27 @@ def _parts(test: Test) -> tuple[str, ...]:
 
 def _used(policy: Policy) -> frozenset[str]:
     """Return the names of conditions that some rule asks or tells, and of those that they are made of."""
-    waiting = [
-        name
-        for rule in policy.rules
-        for name in (*rule.require, *rule.disclose, *([rule.when] if rule.when else []))
-        if name in policy.conditions
-    ]
-    used: set[str] = set()
+    return _made_of(
+        policy,
+        (
+            name
+            for rule in policy.rules
+            for name in (*rule.require, *rule.disclose, *([rule.when] if rule.when else []))
+            if name in policy.conditions
+        ),
+    )
+
+
+def _made_of(policy: Policy, names: Iterable[str]) -> frozenset[str]:
+    """Return these conditions, and those that they are made of."""
+    waiting = list(names)
+    found: set[str] = set()
     while waiting:
         name = waiting.pop()
-        if name not in used:
-            used.add(name)
+        if name not in found:
+            found.add(name)
             waiting += [part for part in _parts(policy.conditions[name].test) if part in policy.conditions]
-    return frozenset(used)
+    return frozenset(found)
 
 
 def _unused_conditions(policy: Policy) -> Iterator[Idle]:
@@ -115,6 +128,79 @@ def _unused_conditions(policy: Policy) -> Iterator[Idle]:
                 Phrase(f"no rule uses the condition `{name}`", f"条件 `{name}` はどの規則にも使われていません"),
                 Phrase("name it in a rule, or take it out", "規則で使うか、取り除いてください"),
                 condition.file,
+            )
+
+
+def _unused_files(policy: Policy) -> Iterator[Idle]:
+    """Give the first condition of each file that `use` names and of which no rule uses a condition."""
+    used = _used(policy)
+    own = next((condition.file for condition in reversed(list(policy.conditions.values()))), "")
+    by_file: dict[str, list[Condition]] = {}
+    for condition in policy.conditions.values():
+        by_file.setdefault(condition.file, []).append(condition)
+    for file, conditions in by_file.items():
+        if file != own and not any(condition.name in used for condition in conditions):
+            yield Idle(
+                conditions[0].line,
+                Phrase(f"no rule uses a condition of `{file}`", f"`{file}` の条件を使う規則がありません"),
+                Phrase("take it out of `use`", "`use` から取り除いてください"),
+                file,
+            )
+
+
+def _unread_sentences(policy: Policy) -> Iterator[Idle]:
+    """Give the sentences for refused persons of conditions that refuse nobody: they are told, or choose a rule."""
+    refusing = _made_of(policy, (name for rule in policy.rules for name in rule.require))
+    used = _used(policy)
+    for name, condition in policy.conditions.items():
+        if condition.if_not and name in used and name not in refusing:
+            yield Idle(
+                condition.line,
+                Phrase(f"nobody reads `if_not` of `{name}`", f"`{name}` の `if_not` を読む人はいません"),
+                Phrase(
+                    "no rule requires it; require it, or take the sentence out",
+                    "`require` に書いた規則がありません。`require` に書くか、文を取り除いてください",
+                ),
+                condition.file,
+            )
+
+
+def _unknown_switches(policy: Policy) -> Iterator[Idle]:
+    """Give the switches of examples that no condition looks at: turned on, they change nothing."""
+    known = sorted(named_by([policy]))
+    for example in policy.examples:
+        for name in example.switches:
+            if name not in known:
+                yield Idle(
+                    example.where.line,
+                    Phrase(
+                        f"the example “{example.title}” turns on `{name}`, and no condition looks at it",
+                        f"例「{example.title}」が入れる `{name}` を見る条件がありません",
+                    ),
+                    did_you_mean(name, known) or Phrase("take it out", "取り除いてください"),
+                )
+
+
+def _untried_limits(policy: Policy, outcomes: tuple[Outcome, ...]) -> Iterator[Idle]:
+    """Give the limits by which no example is refused: nobody has tried whether they count."""
+    refused = {
+        reason.name
+        for outcome in outcomes
+        if isinstance(outcome.verdict, Deny)
+        for reason in outcome.verdict.reasons
+        if reason.kind is ReasonKind.LIMIT_REACHED
+    }
+    for rule in policy.rules:
+        if rule.limit is not None and rule.limit.name not in refused:
+            refused.add(rule.limit.name)
+            name = rule.limit.name
+            yield Idle(
+                rule.line,
+                Phrase(f"no example is refused by the limit `{name}`", f"回数の制限 `{name}` で断られる例がありません"),
+                Phrase(
+                    f"write one with `entries: {rule.limit.times}` and `expect: deny {name}`",
+                    f"`entries: {rule.limit.times}` と `expect: deny {name}` の例を書いてください",
+                ),
             )
 
 

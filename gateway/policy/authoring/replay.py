@@ -8,7 +8,7 @@ decides what the log says. A set with one member is certain.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import combinations, product
@@ -490,6 +490,14 @@ class CandidateReport:
         yield from sorted(self.noted.items(), key=lambda row: (not row[0].permits, -row[1].count, row[0]))
 
 
-def replay(new: Policy, in_force: Policy | None = None, app: str = "") -> Replay:
-    """Return what judges a log by `new`, knowing that `in_force` decided what it says."""
-    return Replay(CompiledPolicy(new), None if in_force is None else CompiledPolicy(in_force), app)
+def replay(
+    new: Policy,
+    in_force: Policy | None = None,
+    app: str = "",
+    ready: Callable[[Policy], CompiledPolicy] = CompiledPolicy,
+) -> Replay:
+    """Begin to judge a log by a policy; `in_force` is the one that was in force when the log was written.
+
+    `ready` makes a policy ready to be asked as one App reads paths.
+    """
+    return Replay(ready(new), None if in_force is None else ready(in_force), app)

@@ -42,6 +42,7 @@ from gateway.policy.reading.parse_values import Bound, Reader
 from gateway.policy.residence import NotAPlace, find_place
 from gateway.policy.residence import table as place_table
 from gateway.policy.subject_code import fold_code
+from gateway.policy.switches import NAME as SWITCH_NAME
 from gateway.policy.town import Town, town_of
 from gateway.policy.verdict import ActingFact, Fact, SignedFact, Words, header_word
 from gateway.yaml.mistakes import Fix, Mistakes, Phrase, write
@@ -275,12 +276,26 @@ class ConditionReader(Reader):
             case "dates":
                 return self._dates(value, written)
             case "switch":
-                name = self.name(value, Phrase("a switch", "スイッチ"))
-                return None if name is None else SwitchTest(name)
+                return self._switch(value)
             case "not":
                 return self._not(value)
             case _:
                 return self._group(entry)
+
+    def _switch(self, node: Node) -> Test | None:
+        name = self.name(node, Phrase("a switch", "スイッチ"))
+        if name is None:
+            return None
+        if SWITCH_NAME.fullmatch(name) is None:
+            plain = re.sub(r"[^\w.-]+", "-", normalize("NFKC", name).replace(" ", "")).strip("-.")
+            what = Phrase(f"no command can turn a switch `{name}`", f"`{name}` という名前のスイッチは入れられません")
+            remedy = Phrase(
+                "write letters, digits, `_`, `-` and `.` without spaces",
+                "空白を入れずに、文字・数字・`_`・`-`・`.` で書いてください",
+            )
+            self.mistakes.add(node.where, what, write(plain) if SWITCH_NAME.fullmatch(plain) else remedy)
+            return None
+        return SwitchTest(name)
 
     def _age(self, node: Node) -> Test | None:
         bounds = ("at_least", "at_most", "below")

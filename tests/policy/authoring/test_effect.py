@@ -181,6 +181,30 @@ def test_no_request_at_random_is_newly_permitted_without_a_word() -> None:
     assert missed == 0
 
 
+CROSSED = """\
+policy: p
+rules:
+  - {name: strict, match: {path: STRICT}, allow: nobody}
+  - {name: crossed, match: {path: LOOSE}, allow: everyone}
+"""
+
+
+@pytest.mark.parametrize(
+    ("strict", "loose"),
+    [("/*/c", "/a/**"), ("/a/*", "/*/c"), ("/**/c", "/a/b/**"), ("/a/*/c", "/**/b/c"), ("/*/b/**", "/a/**/c")],
+)
+def test_a_page_of_two_patterns_is_tried(strict: str, loose: str) -> None:
+    """The strict rule goes, and the page of both is the other rule's."""
+    old = CROSSED.replace("STRICT", strict).replace("LOOSE", loose)
+    new = old.replace(f"  - {{name: strict, match: {{path: {strict}}}, allow: nobody}}\n", "")
+
+    assert ("strict", "crossed") in {
+        (effect.before.rule, effect.after.rule)
+        for effect in between(old, new).effects
+        if effect.kind is EffectKind.PERMITS
+    }
+
+
 QUERIED = """\
 policy: p
 rules:

@@ -129,3 +129,51 @@ def test_a_list_is_over_with_its_last_entry(tmp_path: Path, until: str, *, over:
 
     assert any("never holds again" in line for line in found(text, tmp_path)) is over
     assert not any("never holds again" in line for line in found(text, tmp_path, None))
+
+
+def test_a_limit_that_no_example_reaches_is_told() -> None:
+    """Nobody has tried whether it counts."""
+    limited = GOOD.replace(
+        "    require: [市民]\n",
+        "    require: [市民]\n    limit: {name: l, once: ever, times: 2, counted_when: {status: 303}}\n",
+    )
+    tried = limited + (
+        "  - {title: over, at: 2026-11-29, who: {address: 横浜市中区1-1}, entries: 2, "
+        "request: GET /a, expect: deny l}\n"
+    )
+
+    assert found(limited) == ["6: no example is refused by the limit `l`"]
+    assert found(tried) == []
+
+
+def test_a_switch_of_an_example_that_no_condition_looks_at_is_told_with_the_nearest() -> None:
+    """The example passes, and shows nothing of the switch."""
+    text = GOOD.replace("rules:\n", "  e: {switch: disaster}\nrules:\n").replace(
+        "rules:\n", "rules:\n  - {name: o, match: {path: /a}, when: e, allow: everyone}\n", 1
+    )
+    example = "  - {title: open, at: 2026-11-29, switch: SWITCH, request: GET /a, expect: EXPECT}\n"
+
+    assert found(text + example.replace("SWITCH", "disaster").replace("EXPECT", "allow")) == []
+    told = found(text + example.replace("SWITCH", "disastr").replace("EXPECT", "sign in"))
+    assert "14: the example “open” turns on `disastr`, and no condition looks at it" in told
+
+
+def test_a_sentence_that_nobody_reads_is_told() -> None:
+    """A condition that is only told, or only chooses a rule, refuses nobody; a part of a required one may."""
+    sentence = "{residence: {in: [横浜市]}, if_not: {ja: 市内の方}}"
+    told_only = GOOD.replace("  市民: {residence: {in: [横浜市]}}", f"  here: {sentence}\n  市民: {{any: [here]}}")
+    assert found(told_only) == []
+    unread = GOOD.replace("rules:", f"  here: {sentence}\nrules:").replace(
+        "require: [市民]\n", "require: [市民]\n    disclose: [here]\n", 1
+    )
+    assert found(unread) == ["5: nobody reads `if_not` of `here`"]
+
+
+def test_a_file_of_conditions_of_which_none_is_used_is_told(tmp_path: Path) -> None:
+    """A file of which one is used has others for other policies."""
+    (tmp_path / "common.yaml").write_text("conditions:\n  x: {switch: x}\n  y: {switch: y}\n", "utf-8")
+    used = GOOD.replace("conditions:", "use: common.yaml\nconditions:")
+
+    assert found(used, tmp_path) == ["2: no rule uses a condition of `common.yaml`"]
+    assert found(used.replace("require: [市民]", "require: [市民]\n    when: x"), tmp_path) != []
+    assert not any("common.yaml" in one for one in found(used.replace("    match", "    when: x\n    match"), tmp_path))
