@@ -63,6 +63,7 @@ def _measured(name: str, up: Running, rounds: int, begin: Callable[[], None], wo
         cpu.append(up.program.cpu_seconds() - before)
     longest = median(each.longest for each in during)
     without = median(each.longest for each in quiet)
+    _say(f"{name}: {median(seconds):.1f} s each, which add {1e3 * (longest - without):.1f} ms to the longest wait")
     return Row(
         "reload",
         name,
