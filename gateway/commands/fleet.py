@@ -36,6 +36,10 @@ _ALONE = Phrase(
     "このノードには、ほかのノードと共有するセッションストアがありません（`sessions.store: memory`）",
 )
 _DIFFER = Phrase("the workers differ in: {}", "ワーカーの間で異なるもの：{}")
+_SILENCE = Phrase(
+    "no worker has said anything: is a gateway running with this Redis and these secrets?",
+    "どのワーカーの情報もありません。この Redis とこのシークレットを使うゲートウェイが動いているか確かめてください",
+)
 _UNREADABLE = Phrase(
     "{} workers said something that this version and these secrets cannot read",
     "{} 個のワーカーの情報は、この版とこのシークレットでは読めません",
@@ -106,7 +110,7 @@ def differing(views: Sequence[WorkerView]) -> tuple[str, ...]:
 
 
 def fleet(config: ConfigFile = DEFAULT_CONFIG) -> None:
-    """Show what every worker of every node runs with. Exit code 3: they differ."""
+    """Show what every worker of every node runs with. Exit code 3: they differ, or none says anything."""
     mistakes = Mistakes()
     settings: Settings | None = read_settings(config, Reading(config.parent, mistakes))
     if settings is None:
@@ -122,6 +126,9 @@ def fleet(config: ConfigFile = DEFAULT_CONFIG) -> None:
         adopted = (f"{kind} {digest}" for kind, digest in sorted(view.adopted.items()))
         on = ", ".join(view.switches) or "none"
         say(*for_people(view, now), f"version {view.version}", *adopted, f"switches on: {on}")
+    if not said.views and not said.unreadable:
+        say(f"sekisho fleet: {_SILENCE.say(language())}", error=True)
+        raise typer.Exit(EXIT_DIFFERS)
     if said.unreadable:
         say(_UNREADABLE.say(language()).format(said.unreadable), error=True)
     # A worker that ended is silent, and says nothing of what the others should have.
