@@ -279,7 +279,7 @@ def _brackets(line: str) -> Iterator[_Mending]:
     if (wide := re.search("[（）()〔〕【】〈〉＜＞<>]", body)) is not None:
         what = Phrase(f"a bracket `{wide[0]}` of another kind", f"種類の違う括弧「{wide[0]}」")
         first = wide.start()
-        last = max(body.rfind(sign) for sign in ")）〕】〉＞>")
+        last = max(first, *(body.rfind(sign) for sign in ")）〕】〉＞>"))
         for opening, closing in ("{}", "[]"):
             signs = str.maketrans(dict.fromkeys("（(〔【〈＜<", opening) | dict.fromkeys("）)〕】〉＞>", closing))
             inner = body[:first] + body[first : last + 1].translate(signs) + body[last + 1 :]
