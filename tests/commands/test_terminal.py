@@ -240,6 +240,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "accounts find": [[BAD, "-c", "{config}"]],
     "accounts link": [[BAD, BAD, "--reason", BAD, "-c", "{config}"]],
     "accounts unlink": [[BAD, BAD, "--reason", BAD, "-c", "{config}"]],
+    "accounts dismiss": [[BAD, BAD, "--reason", BAD, "-c", "{config}"]],
     "accounts hand-over": [[BAD, BAD, "--reason", BAD, "-c", "{config}"]],
     "accounts role": [[BAD, BAD, BAD, "--reason", BAD, "-c", "{config}"]],
     "accounts ask-again": [[BAD, BAD, "--reason", BAD, "-c", "{config}"]],

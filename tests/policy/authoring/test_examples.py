@@ -114,7 +114,7 @@ def test_a_failing_example_speaks_japanese() -> None:
 @pytest.mark.parametrize(
     ("example", "said"),
     [
-        ("request: /in, expect: allow", "`/in` is not a request, write it as `GET /path`"),
+        ("request: /in, expect: allow", "`/in` is not a request, write `GET /in`"),
         ("request: GET /in, expect: alow", "`alow` cannot be expected, did you mean `allow`?"),
         ("request: GET /in, expect: deny adlt (unknown)", "there is no condition, limit or rule `adlt`, did you mean"),
         ("request: GET /in, expect: deny adlt", "there is no condition, limit or rule `adlt`, did you mean `adult`?"),
