@@ -5,8 +5,16 @@ from __future__ import annotations
 import re
 from unicodedata import combining, normalize
 
+_OLD_FORMS = (
+    "區区縣県圓円齊斉鐵鉄關関舊旧驛駅黑黒德徳惠恵榮栄眞真靜静豐豊寶宝壽寿應応學学藝芸佛仏來来會会樂楽氣気當当發発淺浅藏蔵瀨瀬增増"
+    "緖緒圖図壹壱萬万號号臺台龜亀彌弥澁渋戶戸靑青淸清嶽岳濵浜桒桑廳庁轉転鄕郷巢巣槪概祿禄舩船檢検經経莊荘圍囲蠶蚕蟲虫獨独讀読釀醸"
+    "醬醤顯顕鷄鶏麥麦點点齒歯龝秋"
+)
+"""Old forms of characters (旧字体), each before its form of today. 嶋 stays: 鹿嶋市 and 鹿島市 are two cities."""
+
 _FOLDS = str.maketrans(
-    {
+    dict(zip(_OLD_FORMS[::2], _OLD_FORMS[1::2], strict=True))
+    | {
         "ヶ": "ケ",
         "ヵ": "カ",
         "ヱ": "エ",

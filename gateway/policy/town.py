@@ -150,6 +150,10 @@ _AZA = re.compile(rf"^大?字|(?<=[^大文{_NUMERALS}])(?:大字|字)(?=.)")
 _PART = re.compile(rf"(?<=[^大文{_NUMERALS}])字.+$")
 """A smaller part of a town behind 字: 川口字向田."""
 
+_GA = re.compile("(?<=[一-鿿々])[がガケカ](?=[一-鿿])")
+_NO = re.compile("(?<=[一-鿿々])[のノ乃](?=[一-鿿])")
+"""霞が関 is 霞ヶ関, and 魚の町 is 魚ノ町. 之 stays: 清須市 has both 日の出 and 日之出."""
+
 _COUNTED = re.compile(rf"(?<![{_NUMERALS}])[{_NUMERALS}]++(?=条|線|番町|番丁|番通|丁目|丁|地割|区|号)")
 
 
@@ -157,11 +161,13 @@ def canonical_town(code: str, town: str) -> str | None:
     """Return the one spelling of a town, without 丁目: 八幡一丁目, 八幡1丁目 and 八幡 are 八幡; `None` for no town.
 
     A card says 八幡1-2-3 as well, where nobody can tell a 丁目 from a lot. So the name without it is what all
-    spellings share. 大字 and 字 are left out, counted names have Arabic digits, Kyoto's streets are left out.
+    spellings share. 大字 and 字 are left out, counted names have Arabic digits, が is ケ and ノ is の,
+    and Kyoto's streets are left out.
     """
     if code.startswith(_KYOTO):
         while (streets := _STREETS.match(town)) is not None and streets.end() < len(town):
             town = town[streets.end() :]
     name = _AZA.sub("", _BLOCK.sub("", town)) or town
     spelled = _COUNTED.sub(lambda counted: str(number_of(counted[0])), name)
+    spelled = _NO.sub("の", _GA.sub("ケ", spelled))
     return spelled if len(spelled) <= LONGEST_TOWN else None

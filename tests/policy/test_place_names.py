@@ -40,3 +40,9 @@ def test_a_part_goes_back_to_its_own_letters(text: str, data: st.DataObject) -> 
 def test_digits_become_half_width_and_kanji_stay() -> None:
     """An application compares 1丁目 with its own tables, and shows the citizen her own 舘."""
     assert unfolded("岩手県　字古舘１丁目", 3, 6) == "字古舘1丁目"
+
+
+def test_old_forms_of_characters_are_folded() -> None:
+    """A card may say 中區 and 縣; 鹿嶋市 is not 鹿島市."""
+    assert fold("神奈川縣横濱市中區學校町") == "神奈川県横浜市中区学校町"
+    assert fold("鹿嶋市") != fold("鹿島市")

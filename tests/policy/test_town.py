@@ -109,3 +109,23 @@ def test_every_town_of_the_postal_data_is_told_whole() -> None:
     assert wrong == []
     canonical = [(code, canonical_town(code, name)) for code, name in towns]
     assert [(code, name) for code, name in canonical if name is None or canonical_town(code, name) != name] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "one", "other"),
+    [
+        ("13101", "霞が関", "霞ヶ関"),
+        ("13101", "霞が関", "霞ガ関"),
+        ("42201", "魚の町", "魚ノ町"),
+        ("13110", "自由が丘一丁目", "自由ヶ丘1丁目"),
+        ("14104", "學校町", "学校町"),
+    ],
+)
+def test_a_town_has_one_canonical_name_however_it_is_spelled(code: str, one: str, other: str) -> None:
+    """が, ヶ and ケ; の and ノ; old forms of characters."""
+    assert canonical_town(code, fold(one)) == canonical_town(code, fold(other))
+
+
+def test_two_towns_of_one_city_stay_two() -> None:
+    """清須市 has 日の出 and 日之出."""
+    assert canonical_town("23233", "西枇杷島町日の出") != canonical_town("23233", "西枇杷島町日之出")
