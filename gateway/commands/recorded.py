@@ -41,7 +41,7 @@ Reason = Annotated[str, typer.Option("--reason", help="The reason; the audit tra
 _UNRECORDED = Phrase("the audit trail has no entry of this", "監査証跡に記録できませんでした")
 _NO_TRAIL = Phrase(
     "note: your reason is kept nowhere, since there is no audit trail (`audit.directory` is not set)",
-    "注意：監査証跡（`audit.directory`）がないため、理由はどこにも残りません",
+    "note: 監査証跡（`audit.directory`）がないため、理由はどこにも残りません",
 )
 _NOT_DONE = Phrase(
     "nothing was done: the audit trail is required and cannot be written",
@@ -120,7 +120,7 @@ class _Trail:
     def note_lost(self, entry: Entry) -> None:
         """Say that an operator's reason is lost where there is no trail."""
         if entry.reason and not self._exists:
-            say(f"sekisho: {_NO_TRAIL.say(language())}", error=True)
+            say(_NO_TRAIL.say(language()), error=True)
 
     def write(self, entry: Entry, *, refuses: bool = False) -> None:
         """Write an entry; if that fails, say so, and end the command where the trail is required."""
