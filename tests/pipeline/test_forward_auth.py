@@ -7,13 +7,27 @@ from hypothesis import strategies as st
 
 from gateway.identity import Scope
 from gateway.pipeline.forward_auth import AuthFault, Dialect, original, step
-from gateway.pipeline.outcome import Answer
-from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Permit, Reason, ReasonKind, RuleId, Verdict
+from gateway.pipeline.outcome import Answer, NeedAccount
+from gateway.policy.policy import Accounts
+from gateway.policy.verdict import (
+    Challenge,
+    ChallengeReason,
+    Deny,
+    GivesBack,
+    Limit,
+    Once,
+    Permit,
+    Reason,
+    ReasonKind,
+    RuleId,
+    Sign,
+    Verdict,
+)
 from gateway.request.inbound import Inbound
 from gateway.request.section_cache import SectionCache
 from gateway.request.trust import Trust
 from gateway.route.table import RouteTable
-from gateway.session.session import Found, NoTicket, Unavailable
+from gateway.session.session import Found, KnownAccount, NoTicket, Unavailable
 from gateway.settings.settings import HeaderSettings, Mode
 from tests.builders import NOON, FixedPolicy, FixedRule, app, identity, inbound, route, session
 
@@ -526,3 +540,59 @@ def _with(came: Inbound, headers: tuple[tuple[bytes, bytes], ...]) -> Inbound:
 
 def _received(came: Inbound, received: bytes) -> Inbound:
     return type(came)(**{**{name: getattr(came, name) for name in came.__struct_fields__}, "received": received})
+
+
+def judged(dialect: Dialect, rule: FixedRule, found: Found, *headers: tuple[str, str], method: str = "GET") -> object:
+    """Return what becomes of a question under one rule."""
+    routes = RouteTable([route(FixedPolicy(rule), app=app(mode=Mode.FORWARD_AUTH, upstream=()))], "/.sekisho/")
+    asked = original(question(dialect, "/reserve", *headers, method=method), routes, TRUST)
+    assert isinstance(asked, Inbound)
+    return step(asked, found, NOON, routes)
+
+
+@pytest.mark.parametrize(("dialect", "status"), [(Dialect.NGINX, 401), (Dialect.CADDY, 303), (Dialect.ENVOY, 303)])
+def test_a_person_is_sent_to_the_page_that_asks_for_her_account(dialect: Dialect, status: int) -> None:
+    """The gateway first looks who she is at the application, and then asks her on a page of its own."""
+    rule = FixedRule(somebody=Permit(RULE, identity()))
+    rule.accounts, rule.needs_account = Accounts.REQUIRED, True
+    nobody_yet = KnownAccount(None, 0, declined=False, valid_from=NOON - 1, valid_until=NOON + 1)
+
+    unknown = judged(dialect, rule, Found(session()), *BROWSER)
+    asked = judged(dialect, rule, Found(session(), accounts={"booking": nobody_yet}), *BROWSER)
+
+    assert isinstance(unknown, NeedAccount)
+    assert isinstance(asked, Answer)
+    assert (asked.status, asked.verdict, asked.reason) == (status, "challenge", "account_link")
+    assert (b"Location", b"https://app.gw.test/.sekisho/account?app=booking") in asked.headers
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_form_that_must_be_signed_is_refused(dialect: Dialect) -> None:
+    """The outer proxy has the form, so nobody could sign it here."""
+    rule = FixedRule(somebody=Permit(RULE, identity()))
+    rule.sign = Sign({"ja": "申請書"})
+    form = ("Content-Type", "application/x-www-form-urlencoded"), ("Origin", "https://app.gw.test")
+
+    answer = judged(dialect, rule, Found(session()), *BROWSER, *form, method="POST")
+
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.verdict, answer.reason) == (403, "deny", "signature")
+
+
+LIMIT = Limit("draw", Once.EVER, frozenset({303}))
+
+
+@pytest.mark.parametrize(
+    "permit",
+    [
+        Permit(RULE, identity(), limit=LIMIT),
+        Permit(RULE, identity(), gives_back=GivesBack(LIMIT, header="x-cancelled")),
+    ],
+)
+@pytest.mark.parametrize("dialect", Dialect)
+def test_what_is_counted_by_the_answer_is_refused(dialect: Dialect, permit: Permit) -> None:
+    """The gateway never sees the application's answer, so it cannot count, and lets nobody pass uncounted."""
+    answer = judged(dialect, FixedRule(somebody=permit), Found(session()), *BROWSER)
+
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.reason) == (403, AuthFault.MODE)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import pytest
+
+from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.policy.authoring.effect import compare
-from gateway.policy.authoring.effect_words import as_values, say_comparison
+from gateway.policy.authoring.effect_words import as_values, say_comparison, say_world
+from gateway.policy.authoring.worlds import World
+from gateway.policy.example import EXAMPLE_CLIENT_ID, EXAMPLE_SUBJECT
 from gateway.policy.reading.parse import parse_policy
 from gateway.yaml.mistakes import Language, Mistakes
 from tests.policy.authoring.test_effect import BASE
@@ -58,3 +64,47 @@ def test_another_tool_reads_json() -> None:
     assert values["permits_more"] is True
     assert {effect["kind"] for effect in values["effects"]} >= {"permits", "refuses"}
     assert all(effect["person"] or effect["example"] for effect in values["effects"])
+
+
+MORNING = 1_796_000_000.0
+"""2026-11-30 09:53:20 in Tokyo."""
+EVERY = frozenset({Scope.OPENID, Scope.NAME, Scope.BIRTHDATE, Scope.ADDRESS, Scope.GENDER})
+
+
+def of(subject: str = EXAMPLE_SUBJECT, ago: float = 0.0, **facts: Any) -> Identity:
+    return Identity(EXAMPLE_CLIENT_ID, subject, MORNING - ago, frozenset(Scope), **facts)
+
+
+@pytest.mark.parametrize(
+    ("world", "english", "japanese"),
+    [
+        (World(MORNING, None), "nobody signed in", "サインインなし"),
+        (World(MORNING, of()), "signed in", "サインイン済み"),
+        (World(MORNING, of(), looked_at=frozenset({Scope.OPENID})), "signed in", "サインイン済み"),
+        (
+            World(MORNING, of(), looked_at=EVERY),
+            "no birthdate, no address, no gender",
+            "生年月日なし、住所なし、性別なし",
+        ),
+        (
+            World(
+                MORNING,
+                of(birthdate=Birthdate(2008, 11), address="横浜市中区", gender=Gender.FEMALE),
+                looked_at=EVERY,
+            ),
+            "born 2008-11, 横浜市中区, female",
+            "2008-11 生まれ、横浜市中区、female",
+        ),
+        (World(MORNING, of("K7QM")), "signed in, on a list as K7QM", "サインイン済み、名簿の K7QM"),
+        (World(MORNING, of(ago=90.4)), "signed in, signed in 90 s ago", "サインイン済み、サインインから 90 秒"),
+        (
+            World(MORNING, None, client="192.0.2.7", switches=("a", "b")),
+            "nobody signed in, from 192.0.2.7, switched on: a, b",
+            "サインインなし、接続元 192.0.2.7、スイッチ a, b",
+        ),
+    ],
+)
+def test_a_person_and_a_moment_are_said_by_what_can_matter(world: World, english: str, japanese: str) -> None:
+    """Only facts that a rule looks at are named; a fact that is missing is said to be missing."""
+    assert say_world(world, Language.EN) == f"2026-11-30 09:53:20, {english}"
+    assert say_world(world, Language.JA) == f"2026-11-30 09:53:20、{japanese}"
