@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
 
-from gateway.policy.losses import as_read
 from gateway.portal.messages import CATALOGUES
 from gateway.process.configuration import DIGITS, Configuration
 
@@ -17,11 +16,14 @@ def adopted_digests(configuration: Configuration) -> dict[str, str]:
     `keys` are the ids of the keys and secrets that all nodes share. The keys of the audit trail may be a node's own.
     """
     policies = configuration.policies.values()
-    files = as_read(policies).values()
+    # No list is copied for this: it may have 100,000 entries, and requests wait meanwhile.
+    files = {(source.digest, str(path) in policy.lists) for policy in policies for path, source in policy.read.items()}
     return {
         "settings": configuration.digest,
-        "policies": _digest((*(policy.name for policy in policies), *(f.digest for f in files if f.entries is None))),
-        "lists": _digest(each.digest for each in files if each.entries is not None),
+        "policies": _digest(
+            (*(policy.name for policy in policies), *(digest for digest, listed in files if not listed))
+        ),
+        "lists": _digest(digest for digest, listed in files if listed),
         "keys": _digest(name for name in configuration.key_names if not name.startswith("audit ")),
         "messages": _messages(),
     }
