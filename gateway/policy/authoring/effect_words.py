@@ -123,7 +123,8 @@ def say_world(world: World, language: Language) -> str:
             ago = round(world.now - person.authenticated_at)
             parts.append(f"サインインから {ago} 秒" if ja else f"signed in {ago} s ago")
     if world.client != EXAMPLE_CLIENT:
-        parts.append(f"接続元 {world.client}" if ja else f"from {world.client}")
+        known = world.client or ("不明" if ja else "an unknown address")
+        parts.append(f"接続元 {known}" if ja else f"from {known}")
     if world.switches:
         parts.append(("スイッチ " if ja else "switched on: ") + ", ".join(world.switches))
     return "、".join(parts) if ja else ", ".join(parts)

@@ -98,7 +98,13 @@ def kinds_of(policies: Sequence[Policy], now: Instant, *, ahead: int = DAYS_AHEA
         genders=(Gender.FEMALE, Gender.MALE, Gender.OTHER, None),
         subjects=(EXAMPLE_SUBJECT, *_by_membership(codes, lists.values())),
         clients=_by_kind(
-            [EXAMPLE_CLIENT, *(str(network[0]) for network in networks), *(str(network[-1]) for network in networks)],
+            [
+                EXAMPLE_CLIENT,
+                *(str(network[0]) for network in networks),
+                *(str(network[-1]) for network in networks),
+                # The proxy in front named no client, so that a condition on the network is unknown.
+                "",
+            ],
             [t for t in tests if isinstance(t, InNetwork)],
             lambda client: Context(None, now, client, Surroundings()),
         ),

@@ -205,6 +205,20 @@ def test_a_page_of_two_patterns_is_tried(strict: str, loose: str) -> None:
     }
 
 
+def test_a_client_without_an_address_is_tried() -> None:
+    """A rule for an office refuses her, since nobody knows where she is; the rule behind it lets her in."""
+    old = (
+        "policy: p\nconditions: {office: {network: [192.0.2.0/24]}}\nrules:\n"
+        "  - {name: office, when: office, allow: everyone}\n  - {name: rest, allow: everyone}\n"
+    )
+    new = old.replace("  - {name: office, when: office, allow: everyone}\n", "")
+
+    (effect,) = (effect for effect in between(old, new).effects if effect.kind is EffectKind.PERMITS)
+
+    assert effect.world is not None
+    assert effect.world.client == ""
+
+
 QUERIED = """\
 policy: p
 rules:

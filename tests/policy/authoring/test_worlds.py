@@ -100,7 +100,7 @@ def test_what_rules_see_of_the_surroundings_is_what_they_need() -> None:
 
     assert len(list(arounds(kinds, Needs()))) == 1
     assert len(list(arounds(kinds, Needs(clock=True)))) == 2
-    assert len(list(arounds(kinds, Needs(clock=True, request=True, switches=frozenset({"storm"}))))) == 8
+    assert len(list(arounds(kinds, Needs(clock=True, request=True, switches=frozenset({"storm"}))))) == 12
     assert {world.seen_by(Needs()) for world in arounds(kinds, Needs(clock=True))} == {(None, None, None)}
 
 
