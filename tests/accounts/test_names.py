@@ -35,6 +35,7 @@ def test_a_name_is_what_people_can_type(written: str, name: str | None) -> None:
         ("tanaka", "Tanaka", "TANAKA ", "ｔａｎａｋａ", "TANAKA\u3000"),
         ("たなか", "タナカ", "ﾀﾅｶ"),
         ("がっき", "ガッキ", "ｶﾞｯｷ", "かっき"),
+        ("きょう", "キヨウ", "ｷｮｳ"),
         ("josé", "JOSE", "jose\u0301"),
         ("straße", "STRASSE"),
         ("sato", "satø", "SATØ"),
@@ -45,7 +46,7 @@ def test_a_name_is_what_people_can_type(written: str, name: str | None) -> None:
     ],
 )
 def test_what_a_database_may_take_for_one_name_is_one(spellings: tuple[str, ...]) -> None:
-    """Capitals, width, blanks, accents, voiced marks, and both kana."""
+    """Capitals, width, blanks, accents, voiced marks, both kana, and small ones."""
     assert len({fold_account(spelling) for spelling in spellings}) == 1
 
 
@@ -70,7 +71,44 @@ def test_a_name_that_an_application_rewrites_proves_nothing(name: str) -> None:
     assert read_account_name(name) == name
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "straße",
+        "λόγος",
+        "ivan\u043ev",
+        "a\u0661",
+        "a\u034f",
+        "a\u0345",
+        "ægir",
+        "\U0001d42danaka",
+        "😀",
+        "\u2ebe",
+        "\u3164a",
+        "a\u0369",
+    ],
+)
+def test_a_name_that_databases_compare_in_their_own_ways_proves_nothing(name: str) -> None:
+    """A sharp s, other scripts and their digits, ligatures, signs beyond the kanji, radicals, fillers, odd marks."""
+    assert typed_account_name(name) is None
+
+
+def test_signs_beyond_the_first_plane_are_one() -> None:
+    """As databases have it; a kanji there can be typed."""
+    assert fold_account("𠮷田") == fold_account("𠮟田") != fold_account("吉田")
+    assert typed_account_name("𠮷田") == "𠮷田"
+
+
 def test_an_ordinary_name_can_be_typed() -> None:
     """Mail addresses and Japanese names among them."""
-    for name in ("tanaka", "taro.tanaka+booking@example.jp", "田中 太郎", "O'Brien"):
+    for name in (
+        "tanaka",
+        "taro.tanaka+booking@example.jp",
+        "田中 太郎",
+        "O'Brien",
+        "José",
+        "Łukasz",
+        "ﾔﾏﾀﾞ",
+        "ｱｲｺ１２",
+    ):
         assert typed_account_name(f" {name} ") == name
