@@ -78,7 +78,10 @@ def of_node(metric: str, node: str = NODE, labels: str = "") -> str:
 UPSTREAM_COUNT = f'sekisho_upstream_seconds_count{{outcome="answered", {APP}}}'
 UP = f'sekisho_upstream_up{{upstream="http://10.0.0.5:8080", {APP}}}'
 SECOND_UP = f'sekisho_upstream_up{{upstream="http://10.0.0.6:8080", {APP}}}'
-MAINTENANCE = f'sekisho_switch_on{{switch="maintenance-booking", {NODE}}}'
+MAINTENANCE = {
+    of_node("sekisho_switch_on", node, 'switch="maintenance-booking", '): steady(1) for node in (NODE, OTHER)
+}
+"""The switch of a planned maintenance, on each node."""
 
 HEALTHY: Mapping[str, str] = {
     of_node("up"): steady(1),
@@ -279,7 +282,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         {
             UP: steady(0),
             SECOND_UP: steady(0),
-            MAINTENANCE: steady(1),
+            **MAINTENANCE,
             requests("upstream"): growing(0),
             requests("maintenance", "5xx", "error"): growing(600),
         }
