@@ -40,6 +40,9 @@ from gateway.upstream.upstream import AnswerHead, Exchanger, Headers, Upstreams
 ASK_SECONDS = 15.0
 """Seconds for one request to the application."""
 
+_READ_AT_ONCE = 16 * 1024
+"""Bytes of a page that are read between two events. A longer one may take seconds, and a thread reads it."""
+
 _PASSED_ON = frozenset({b"user-agent", b"accept-language"})
 """Fields of the person's browser that the application sees: some bind a session to them."""
 
@@ -133,7 +136,7 @@ class Application:
         if page.status != HTTPStatus.OK:
             return RecipeFault.NO_PAGE
         jar = Jar().after(page.headers, recipe.page, self._clock())
-        read = read_page(page.body, page.headers)
+        read = await _read(page)
         form = read.form_with((recipe.user, recipe.password))
         if form is None:
             return RecipeFault.NO_FORM
@@ -154,7 +157,7 @@ class Application:
         if body is None:
             return Refused()
         answer = await self._ask(route, person, "POST", recipe.post, login.jar, body, referer=recipe.page)
-        text = read_page(answer.body, answer.headers).text if answer.body else ""
+        text = (await _read(answer)).text if answer.body else ""
         if not succeeded(recipe.success, answer.status, answer.headers, text, recipe.post):
             return Refused()
         lines = (*login.set_cookies, *(line for _, line in set_cookies(answer.headers)))
@@ -181,7 +184,7 @@ class Application:
             return NotAsked(error.code)
         if reply.status != HTTPStatus.OK:
             return NotAsked(RecipeFault.NO_PAGE)
-        read = read_page(reply.body, reply.headers)
+        read = await _read(reply)
         form = read.form_with((change.old, change.new, change.repeat))
         if form is None:
             return NotAsked(RecipeFault.NO_FORM)
@@ -230,7 +233,7 @@ class Application:
     async def _confirm(
         self, logout: LogoutSettings, route: Route, person: Inbound, page: Reply, cookies: bytes
     ) -> None:
-        read = self._with_public_addresses(read_page(page.body, page.headers))
+        read = self._with_public_addresses(await _read(page))
         if logout.link:
             target = link_with(read, logout.link, logout.page, route.origin)
             if target is not None and path_of(target) == path_of(logout.page):
@@ -315,6 +318,12 @@ class Application:
         if upstreams.rewrite is not None:
             return Reply(reply.status, upstreams.rewrite.answer(reply.headers), reply.body)
         return reply
+
+
+async def _read(reply: Reply) -> Page:
+    if len(reply.body) <= _READ_AT_ONCE:
+        return read_page(reply.body, reply.headers)
+    return await asyncio.to_thread(read_page, reply.body, reply.headers)
 
 
 class _Asking:

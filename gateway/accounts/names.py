@@ -10,7 +10,7 @@ import re
 from unicodedata import combining, normalize
 from unicodedata import name as name_of
 
-_REWRITTEN = re.compile("[<>&%]")
+_REWRITTEN = re.compile(r"[<>&%\\]")
 _STRUCK = re.compile(r"LATIN SMALL LETTER (?:DOTLESS )?([A-Z])(?: WITH .*)?")
 """Letters that are compared as their plain ones, and that Unicode does not take apart: đ, ø, ł, ı."""
 

@@ -6,6 +6,7 @@ one form that has both named fields, and never follows its `action`: the recipe 
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -38,6 +39,9 @@ _CODECS = {
     "us-ascii": "cp1252",
 }
 """Codecs by the labels that old pages write, where Python's codec of that name is not the one that browsers use."""
+
+_NO_CHARSETS = re.compile(r"idna|punycode|undefined|mbcs|oem|utf-7|utf-8-sig|utf-16.*|utf-32.*|.*unicode.escape")
+"""Python's codecs that no browser sends a form in. Some take minutes over a page that was made for it."""
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9._-]{1,40})", re.IGNORECASE)
 _META = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?([A-Za-z0-9._-]{1,40})", re.IGNORECASE)
@@ -136,8 +140,8 @@ def read_page(body: bytes, headers: Headers) -> Page:
     codec = _codec_of(body, headers)
     text = body.decode(codec, "replace")
     reader = _Reader()
+    # Not closed: Python then looks through the whole rest of the page for each tag that is not whole.
     reader.feed(text)
-    reader.close()
     return Page(text, codec, tuple(each.form for each in reader.forms), tuple(reader.links))
 
 
@@ -245,6 +249,8 @@ def _codec_of(body: bytes, headers: Headers) -> str:
     label = (stated[1] if stated else meta[1].decode("ascii") if meta else "utf-8").lower()
     codec = _CODECS.get(label, label)
     try:
+        if _NO_CHARSETS.fullmatch(codecs.lookup(codec).name):
+            return "utf-8"
         "".encode(codec)
     except LookupError:
         return "utf-8"
@@ -290,6 +296,10 @@ class _Reader(HTMLParser):
         self._form: _Form | None = None
         self._select: _Select | None = None
         self._area: _Text | None = None
+
+    def parse_marked_section(self, i: int, report: int = 1) -> int:
+        """Read `<![` as browsers do, as a comment up to the next `>`: Python knows a few words behind it alone."""
+        return self.parse_bogus_comment(i, report)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take a form, a field, or a link."""

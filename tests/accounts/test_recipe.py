@@ -84,6 +84,25 @@ def test_a_page_is_read_in_its_charset(headers: Headers, meta: str, codec: str) 
     assert read_page(meta.encode(), headers).codec == codec
 
 
+@pytest.mark.parametrize(
+    "label", ["idna", "punycode", "undefined", "utf-7", "utf-16", "UTF_32_BE", "utf-8-sig", "unicode_escape", "hex"]
+)
+def test_a_codec_that_no_browser_has_is_none(label: str) -> None:
+    """Punycode took minutes over a page, and `idna` ended the reading with an error of its own."""
+    page = read_page(LOGIN.encode(), ((b"Content-Type", b"text/html; charset=" + label.encode()),))
+
+    assert page.codec == "utf-8"
+    assert page.form_with(("id", "pw")) is not None
+
+
+@pytest.mark.parametrize("broken", ["<!--", "<a ", "<![", "</", "<!", "<?", "<![CDATA[", "<!DOCTYPE ["])
+def test_a_page_that_is_never_whole_is_read_once(broken: str) -> None:
+    """A tag without an end costs no look through all of the rest, as one look for each would take minutes."""
+    whole = read_page(LOGIN.encode() + b"<![if x]>" + broken.encode() * 50_000, HTML)
+
+    assert whole.form_with(("id", "pw")) is not None
+
+
 def test_a_form_has_an_end() -> None:
     """An application cannot have us send a form without bounds."""
     page = read_page(("<form>" + "<input name=a value=1>" * (MOST_FIELDS + 9)).encode(), HTML)
