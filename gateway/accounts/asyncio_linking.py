@@ -206,6 +206,19 @@ class Linking:
         parts = self.apps.get(route.name)
         return None if parts is None else await parts.store.revision(route.name)
 
+    async def acting(self, route: Route, found: Found, ticket: Ticket) -> Acting | None:
+        """Return the account for which a session's person acts, as it was known a few seconds ago at most.
+
+        Raises:
+            StoreUnavailableError: a store did not answer.
+
+        """
+        known = (found.accounts or {}).get(route.name)
+        if known is None or not known.valid_from <= self._clock() < known.valid_until:
+            await self.load(route, found, ticket)
+            known = (found.accounts or {}).get(route.name)
+        return None if known is None else known.acting
+
     async def accounts_of(self, route: Route, session: Session) -> tuple[Held, ...]:
         """Return the accounts of a person that she may use now.
 

@@ -8,7 +8,7 @@ over, and then sends the wanted request again. A small form is kept meanwhile, s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol, cast
 from urllib.parse import quote
@@ -149,6 +149,10 @@ class _Request:
         self._inner: Exchanger | None = None
         self._head = b""
         self._account: str | None = None
+        self._counting = ""
+        """The account for which cookies count: on a page that needs none, the one for which the person acts already."""
+        self._unsure = False
+        """Whether the store could not say for whom she acts: then her cookies stay here, and she keeps them."""
         self._pairs: tuple[tuple[bytes, bytes], ...] = ()
         """The cookies that counted."""
         self._fresh: SignedInThere | None = None
@@ -290,6 +294,7 @@ class _Request:
         """Find the cookies that count, sign in where there are none, and send the request."""
         session, ticket = self._session()
         pairs: tuple[tuple[bytes, bytes], ...] = ()
+        self._counting = await self._acting() if self._account is None else self._account
         if session is not None and ticket is not None and (field := cookies_in(self._head)):
             known = await self._owner.linking.bound(ticket)
             pairs = counted(field, known, cookie_key(ticket), self._owner.route().name, self._counting)
@@ -329,15 +334,23 @@ class _Request:
     def _target(self) -> str:
         return self._head.split(b" ", 2)[1].decode("ascii")
 
-    @property
-    def _counting(self) -> str:
-        """The account for which cookies count: on a page that needs none, the one for which the person acts already."""
-        if self._account is not None:
-            return self._account
-        state = self._person.session
-        known = state.accounts if isinstance(state, Found) else None
-        account = None if known is None else known.get(self._owner.route().name)
-        return "" if account is None or account.acting is None else account.acting.account
+    async def _acting(self) -> str:
+        """Return the account for which the person acts already; empty for none.
+
+        A page that needs no account asks anew, too: the counter may have ended the link.
+        """
+        state, ticket = self._person.session, self._person.ticket
+        session, _ = self._session()
+        if session is None or ticket is None or not isinstance(state, Found):
+            return ""
+        try:
+            acting = await self._owner.linking.acting(self._owner.route(), state, ticket)
+        except StoreUnavailableError:
+            # The page is for people without an account as well.
+            log.warning(Event.ACCOUNT_LOGIN_FAILED, app=self._owner.route().name, error="store_unavailable")
+            self._unsure = True
+            return ""
+        return "" if acting is None else acting.account
 
     def _session(self) -> tuple[Session | None, Ticket | None]:
         state = self._person.session
@@ -442,27 +455,31 @@ class _Request:
         if ended and self._tries == 0:
             self._again(complete=complete)
             return
-        head = self._without_another_login(head)
-        fresh = () if self._fresh is None else tuple((b"Set-Cookie", line) for line in self._fresh.set_cookies)
-        expired = self._expired()
-        new = msgspec.structs.replace(head, headers=(*fresh, *expired, *head.headers), answer_cache=None)
-        if not set_cookies(head.headers):
+        another = self._is_anothers(head)
+        if another:
+            kept = tuple(each for each in head.headers if each[0].lower() != b"set-cookie")
+            head = msgspec.structs.replace(head, headers=kept, answer_cache=None)
+        fresh = () if another or self._fresh is None else self._fresh.set_cookies
+        lines = tuple((b"Set-Cookie", line) for line in fresh)
+        new = msgspec.structs.replace(head, headers=(*lines, *self._expired(), *head.headers), answer_cache=None)
+        if not another and not set_cookies(head.headers):
             self._deliver(new, body, complete=complete)
             return
         # The browser hears of a cookie when it counts: its next request may come to another worker.
         self._waiting = []
         if self._inner is not None:
             self._inner.pause(self)
-        self._start(partial(self._bound, head.headers, new, body, complete=complete))
+        counts = self._count_no_more if another else partial(self._bind, head.headers)
+        self._start(partial(self._bound, counts, new, body, complete=complete))
 
-    def _without_another_login(self, head: AnswerHead) -> AnswerHead:
-        """Return an answer without its cookies if they are of another account: somebody signed in there past the card.
+    def _is_anothers(self, head: AnswerHead) -> bool:
+        """Whether an answer names another account: somebody signed in there past the card.
 
         A form of an extension may do that under an address that no `closed` names.
         """
         named = named_accounts(self._owner.recipe.account_cookie, head.headers)
         if all(fold_account(name) == fold_account(self._counting) for name in named):
-            return head
+            return False
         inbound = self._person.inbound
         log.warning(
             Event.ACCOUNT_LOGIN_FAILED,
@@ -470,12 +487,22 @@ class _Request:
             request_id=inbound.request_id,
             error="another_account",
         )
-        kept = tuple(each for each in head.headers if each[0].lower() != b"set-cookie")
-        return msgspec.structs.replace(head, headers=kept, answer_cache=None)
+        return True
 
-    async def _bound(self, headers: Headers, new: AnswerHead, body: bytes, *, complete: bool) -> None:
+    async def _count_no_more(self) -> None:
+        """Have the cookies that went along count no more: they may open the other account's session now."""
+        _, ticket = self._session()
+        if ticket is None:
+            return
+        key, app = cookie_key(ticket), self._owner.route().name
+        sent = pairs_of(cookies_in(self._head))
+        await self._owner.linking.bind(ticket, over(sent, key, app, self._counting))
+
+    async def _bound(
+        self, counts: Callable[[], Awaitable[None]], new: AnswerHead, body: bytes, *, complete: bool
+    ) -> None:
         try:
-            await self._bind(headers)
+            await counts()
         except StoreUnavailableError:
             # The cookie does not count then, and the next request signs in anew.
             log.warning(Event.ACCOUNT_LOGIN_FAILED, app=self._owner.route().name, error="store_unavailable")
@@ -496,7 +523,7 @@ class _Request:
         return tuple(
             (b"Set-Cookie", b"%b=; Path=/; Max-Age=0%b" % (name, secure))
             for name in sorted(brought - sent)
-            if name.decode("latin-1") in app.application_cookies and self._fresh is None
+            if name.decode("latin-1") in app.application_cookies and self._fresh is None and not self._unsure
         )
 
     def _again(self, *, complete: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -19,6 +19,7 @@ from gateway.session.ticket import Ticket
 from gateway.upstream.upstream import AnswerHead, Exchanger, Headers
 from tests import builders
 from tests.accounts.old_application import RECIPE, Clock, OldApplication, linking
+from tests.builders import NOON
 
 ROUTE = builders.route(app=builders.app(application_cookies=("OLDSID",)))
 TICKET = "T" * 43
@@ -96,6 +97,7 @@ class Street:
     sessions: MemoryStore = field(default_factory=lambda: MemoryStore(idle=1_800, clock=Clock(), monotonic=lambda: 0.0))
     way: SignedInUpstreams = field(init=False)
     cookies: dict[str, str] = field(default_factory=dict)
+    found: Found = field(default_factory=lambda: Found(HANAKO))
 
     async def begin(self) -> None:
         """Sign her in, and link her account with its password."""
@@ -110,7 +112,7 @@ class Street:
     ) -> tuple[Browser, bytes]:
         """Return a request of hers, and its head as the byte path makes it."""
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        state: SessionState = Found(HANAKO) if signed_in else NoTicket()
+        state: SessionState = self.found if signed_in else NoTicket()
         inbound = builders.inbound(target, *([("Cookie", cookie)] if cookie else []))
         browser = Browser(inbound, state, TICKET if signed_in else None)
         lines = [f"GET {target} HTTP/1.1", "Host: app.gw.test"]
@@ -216,6 +218,53 @@ async def test_nobodys_cookie_opens_a_session_of_the_applications(street: Street
 
     assert body == b"open, nobody"
     assert any(line.startswith(b"OLDSID=;") for name, line in head.headers if name == b"Set-Cookie")
+
+
+async def test_a_page_for_everybody_knows_whose_link_has_ended(street: Street) -> None:
+    """It asks for the account itself, and no longer believes what it has read than the other pages."""
+    await street.get()
+    assert (await street.get("/open", account=None))[1] == b"open, yamada"
+    cookie = dict(street.cookies)
+    acting = (street.found.accounts or {})[ROUTE.name]
+    await street.accounts.unlink(ROUTE.name, "yamada", street.way.linking.marks(ROUTE, HANAKO))
+
+    assert (await street.get("/open", account=None))[1] == b"open, yamada", "known for five seconds"
+    street.found.accounts = {ROUTE.name: replace(acting, valid_from=NOON - 10, valid_until=NOON)}
+    assert (await street.get("/open", account=None))[1] == b"open, nobody"
+    assert "OLDSID" not in street.cookies
+    street.cookies = cookie
+    assert (await street.get("/open", account=None))[1] == b"open, nobody"
+
+
+async def test_a_page_for_everybody_opens_without_the_store_of_accounts(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """She is nobody there meanwhile, and keeps her cookie."""
+
+    async def away(*_: object) -> tuple[()]:
+        raise StoreUnavailableError
+
+    await street.get()
+    monkeypatch.setattr(street.accounts, "find", away)
+
+    assert (await street.get("/open", account=None))[1] == b"open, nobody"
+    assert "OLDSID" in street.cookies
+
+
+async def test_a_login_past_the_card_in_the_same_session_leads_nowhere(street: Street) -> None:
+    """An application that gives no new cookie at a login has made the old one another account's."""
+    street.way = SignedInUpstreams(
+        street.old, lambda: ROUTE, street.way.linking, replace(RECIPE, account_cookie="OLDNAME"), "/.sekisho/"
+    )
+    await street.get()
+    street.old.sessions[street.cookies["OLDSID"]] = "suzuki"
+    street.old.more_cookies = (b"OLDNAME=suzuki; Path=/",)
+
+    await street.get("/extension")
+
+    street.old.more_cookies = ()
+    assert (await street.get())[1] == b"GET by yamada: "
+    assert "OLDNAME" not in street.cookies
 
 
 async def test_a_cookie_that_a_page_sets_counts_from_then_on(street: Street) -> None:
