@@ -287,7 +287,7 @@ async def test_a_person_whose_password_is_no_longer_good_is_led_to_our_page(stre
     head, body = await street.get()
 
     assert (head.status, body) == (303, b"")
-    assert (b"Location", b"/.sekisho/account?app=booking&again=yes") in head.headers
+    assert (b"Location", b"/.sekisho/account?app=booking&again=yes&rd=%2Fmine") in head.headers
     assert not [each for each in street.old.asked if each.target == "/mine"]
 
 
