@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.signing.digest import digest_info, digest_info_base64, sha256_base64
+from gateway.signing.digest import digest_info, digest_info_base64, hash_base64, sha256_base64
 
 
 def test_the_hash_is_sha_256_in_standard_base64() -> None:
@@ -25,6 +25,15 @@ def test_digest_info_holds_the_same_hash(document: bytes) -> None:
     assert len(der) == 51
     assert der[-32:] == base64.b64decode(sha256_base64(document))
     assert digest_info_base64(document) == base64.b64encode(der).decode()
+
+
+@given(st.binary(max_size=100))
+def test_the_provider_is_given_the_form_that_it_asks_for(document: bytes) -> None:
+    """Either form is made of the hash that was kept, without the document."""
+    kept = sha256_base64(document)
+
+    assert hash_base64(kept, digest_info=False) == kept
+    assert hash_base64(kept, digest_info=True) == digest_info_base64(document)
 
 
 def test_openssl_reads_digest_info() -> None:
