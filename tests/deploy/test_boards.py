@@ -33,6 +33,7 @@ MAY_BE_EMPTY = {
     "取り除いたヘッダー / Header fields removed",
     # The demo has neither TLS nor switches that are on.
     "証明書の残り日数 / Days until a certificate ends",
+    "スイッチ / Switches",
     "スイッチ / Switches that are on",
     "再読み込み（24時間） / Reloads, one day",
 }
