@@ -27,9 +27,9 @@ from gateway.accounts.accounts import (
     Record,
 )
 from gateway.accounts.counter import Hindrance, dismiss_claim, hindrance_of, import_row
-from gateway.accounts.foreseen_accounts import ForeseenAccounts
 from gateway.accounts.kept_accounts import KeptAccounts
 from gateway.accounts.marks import Marks, is_mark, marks_of_code
+from gateway.accounts.memory_foreseen import ForeseenAccounts
 from gateway.accounts.names import fold_account, read_account_name
 from gateway.accounts.passwords import NONCE, resealed_password
 from gateway.accounts.sheet import LONGEST_FILE, Row, read_accounts, write_accounts

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from gateway.accounts.accounts import Account, Evidence
 from gateway.accounts.counter import import_row
-from gateway.accounts.foreseen_accounts import ForeseenAccounts
 from gateway.accounts.marks import Marks
 from gateway.accounts.memory_accounts import MemoryAccounts
+from gateway.accounts.memory_foreseen import ForeseenAccounts
 from gateway.accounts.sheet import Row
 from gateway.identity import AccountKind, Role
 
