@@ -167,7 +167,8 @@ def read_sheet(data: bytes, file: str, mistakes: Mistakes) -> Node | None:
 
 def fold_head(head: str) -> str:
     """Return the name of a column without spaces and without a remark in brackets: 氏　名（漢字） is 氏名."""
-    return re.sub(r"\(.*\)$", "", re.sub(r"\s", "", normalize("NFKC", without_unseen_signs(head)))).lower()
+    name = re.sub(r"\s", "", normalize("NFKC", without_unseen_signs(head))).lower()
+    return name.partition("(")[0] if name.endswith(")") else name
 
 
 def known_head(head: str, heads: Mapping[str, tuple[str, ...]]) -> str | None:
