@@ -161,7 +161,7 @@ class Event(StrEnum):
     `newer` and `broken` are about the record in Redis, `unreadable` is about this node's file. Each is logged once.
     """
     SWITCHES_UNHEARD = "switches_unheard"
-    """The node has never heard which switches are on in its fleet, and Redis does not answer: its Apps are closed."""
+    """The node has never heard of its fleet's switches, and Redis does not answer: it goes by its own file."""
     FILES_UNREAD = "files_unread"
     """An error stopped the watch of policies and switches; they stay as they were, and the watch goes on."""
     SWITCH_TURNED = "switch_turned"

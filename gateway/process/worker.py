@@ -79,7 +79,7 @@ from gateway.process.sign_in_counts import SignInCounts
 from gateway.process.slices import Steps, in_slices, letting_go, sparing_the_collector
 from gateway.redis_client import POOL, close_redis, connections_of, end_tasks, make_redis, parse_redis_url
 from gateway.session.asyncio_owed import OwedToStore
-from gateway.session.fleet import UNHEARD, UNHEARD_FOR, WorkerView
+from gateway.session.fleet import WorkerView
 from gateway.session.prometheus_sessions import WENT_BACK, show_sessions
 from gateway.session.redis_fleet import Member, RedisFleet
 from gateway.session.redis_mark import RedisMark
@@ -496,7 +496,7 @@ class Worker:
         """Judge by the fleet's switches, if they are others than those in force."""
         async with self._changing:
             configuration = self._current().configuration
-            wanted = self._wanted_switches(configuration)
+            wanted = self._wanted_switches()
             if wanted != self._shared.switches:
                 self._take_switches(wanted)
                 await self._adopt(configuration)
@@ -649,24 +649,14 @@ class Worker:
         self._own_switches = switches
         if self._fleet is not None:
             await self._fleet.read_file()
-        self._take_switches(self._wanted_switches(configuration))
+        self._take_switches(self._wanted_switches())
         return True
 
-    def _wanted_switches(self, configuration: Configuration) -> dict[str, Switch]:
+    def _wanted_switches(self) -> dict[str, Switch]:
         """Return the switches by which requests must be judged."""
         if self._fleet is None:
             return self._own_switches
-        wanted = merged(self._own_switches, self._fleet.switches)
-        if self._fleet.knows:
-            return wanted
-        # A node that cannot know whether an App is closed must not open it, unless its own operator has.
-        now = self._clock()
-        said = on_now(wanted, now).keys() | {name for name, switch in wanted.items() if switch.is_off}
-        for name in {app.closing_switch for app in configuration.settings.apps} - said:
-            before = self._shared.switches.get(name)
-            lasts = before is not None and not before.by and before.until > now + UNHEARD_FOR / 2
-            wanted[name] = before if before is not None and lasts else Switch(now, now + UNHEARD_FOR, "", UNHEARD)
-        return wanted
+        return merged(self._own_switches, self._fleet.switches)
 
     def _take_switches(self, switches: Mapping[str, Switch]) -> None:
         # The worker keeps every entry, also of switches whose time is over. Each request compares the times, and a

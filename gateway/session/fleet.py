@@ -27,12 +27,6 @@ SAID_EVERY = 10.0
 SILENT = 30.0
 """Seconds after its last word at which a worker counts as silent."""
 
-UNHEARD_FOR = 300.0
-"""Seconds for which a node that knows no switches closes its Apps at a time; it goes on until it knows them."""
-
-UNHEARD = "the node has not heard of its fleet"
-"""The reason of such an entry; it has no operator."""
-
 _SWITCHES = b"sekisho.fleet.switches.v1"
 _WORKER = b"sekisho.fleet.worker.v1"
 _PADDING = 64

@@ -270,8 +270,8 @@ NOTES: tuple[Note, ...] = (
             "スイッチは、セッションストアを共有するすべてのノードに伝わります。0.1.0 ではノードごとです",
         ),
         Phrase(
-            "start Redis before the first start: a node that has never heard of its fleet closes its Apps until it has",
-            "最初の起動の前に Redis を起動してください。一度も知らせを受けていないノードは、受けるまで App を閉じます",
+            "start Redis before the first start: until it has heard of its fleet, a node goes by its own file",
+            "先に Redis を起動してください。一度も知らせを受けていないノードは、受けるまで自分のファイルに従います",
         ),
     ),
     Note(
