@@ -10,10 +10,12 @@ import logging
 import shutil
 import socket
 import sys
+import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+import aiosqlite
 import pytest
 import structlog
 import typer.testing
@@ -148,6 +150,14 @@ NOT_RUN = "not run: "
 def not_run(why: str) -> NoReturn:
     """Leave a test out that needs something this machine cannot have; the summary counts it, by name and reason."""
     pytest.skip(NOT_RUN + why)
+
+
+def pytest_sessionfinish() -> None:
+    """Stop the threads of databases that a failed test left open: the interpreter would wait for them for ever."""
+    if any(thread.is_alive() and "_connection_worker_thread" in thread.name for thread in threading.enumerate()):
+        for each in gc.get_objects():
+            if type(each) is aiosqlite.Connection:
+                each.stop()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
