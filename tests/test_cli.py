@@ -1,5 +1,6 @@
 """The commands a stranger meets first."""
 
+import json
 import secrets
 import sys
 from pathlib import Path
@@ -138,3 +139,42 @@ def test_a_question_nobody_may_ask_is_a_mistake(folder: Path) -> None:
 
     assert result.exit_code == 2
     assert "`trusted_proxies` names no proxy" in result.output
+
+
+def test_switches_that_nothing_looks_at_are_remarks(folder: Path) -> None:
+    """One that is on for no policy and no App, and one whose name is nearly that of another; the gateway starts."""
+    change(folder / "policy.yaml", "rules:\n", "  shut: {switch: maintenance-bookin}\nrules:\n")
+    change(folder / "policy.yaml", "rules:\n", "rules:\n  - {name: shut, when: shut, allow: nobody}\n")
+    for name in ("disaster", "maintenance-booking"):
+        turned = ("switch", "on", name, "--for", "1h", "--reason", "r", "--force")
+        assert CliRunner().invoke(app, [*turned, "-c", str(folder / "gateway.yaml")]).exit_code == 0
+
+    result = check(folder)
+    japanese = CliRunner(env={"LC_ALL": "ja_JP.UTF-8"}).invoke(app, ["check", "-c", str(folder / "gateway.yaml")])
+
+    assert result.exit_code == 0, result.output
+    assert (
+        "policy.yaml:5:1: no other policy has the switch `maintenance-bookin`, did you mean `maintenance-booking`?"
+        in result.stdout
+    )
+    assert (
+        "switches.json:1:1: the switch `disaster` is on, and no policy and no App looks at it, "
+        "turn it off: `sekisho switch off disaster`" in result.stdout
+    )
+    assert "the switch `maintenance-booking`" not in result.stdout
+    assert "スイッチ `disaster` は入っていますが、使うポリシーもアプリもありません" in japanese.stdout
+
+
+def test_a_switch_that_has_ended_is_no_remark(folder: Path) -> None:
+    """It changes nothing any more, and the file keeps it until the next command; the one beside it is still on."""
+    for name in ("disaster", "storm"):
+        turned = ("switch", "on", name, "--for", "1h", "--reason", "r", "--force")
+        assert CliRunner().invoke(app, [*turned, "-c", str(folder / "gateway.yaml")]).exit_code == 0
+    switches = json.loads((folder / "switches.json").read_text("utf-8"))
+    switches["disaster"] |= {"since": 1.0, "until": 2.0}
+    (folder / "switches.json").write_text(json.dumps(switches), "utf-8")
+
+    result = check(folder)
+
+    assert "the switch `storm` is on" in result.stdout
+    assert "disaster" not in result.stdout
