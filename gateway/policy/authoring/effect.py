@@ -43,7 +43,10 @@ class EffectKind(StrEnum):
     TELLS = "tells"
     """The application is told what it was not."""
     ASKS = "asks"
-    """The provider is asked for other facts, or for another sign-in."""
+    """The provider is asked for other facts, or for another sign-in.
+
+    A session that only lacks a fact which is asked for no more belongs here: its person passed before, once asked.
+    """
     REFUSES = "refuses"
     """A request is refused that was not."""
     WITHHOLDS = "withholds"
