@@ -21,6 +21,7 @@ from importlib.resources import files
 from unicodedata import normalize
 
 from gateway.policy.place_names import fold, in_hiragana, unfolded
+from gateway.policy.place_readings import places_read_as
 from gateway.policy.town import canonical_town, find_town
 from gateway.policy.verdict import Truth
 
@@ -318,6 +319,10 @@ def find_place(written: str) -> Place | NotAPlace:
     shortened = tuple(full for full in prefectures if full[:-1] == name)
     # Both sides in hiragana: ツクバ市 for つくば市, and さっぽろ is still too far from 札幌.
     kana = tuple(spelling for spelling in places.spelled if in_hiragana(spelling) == in_hiragana(name))
+    if not shortened and not kana:
+        codes_of = {place.prefecture: code for code, place in places.places.items() if not place.municipality}
+        if read := places_read_as(written, codes_of):
+            return NotAPlace("unknown", _names(places, read))
     close = shortened or kana or tuple(get_close_matches(name, places.spelled, n=3, cutoff=0.6))
     return NotAPlace("unknown", tuple(_as_written(places, spelling) for spelling in close))
 

@@ -145,11 +145,11 @@ CONDITIONS: list[tuple[str, tuple[str, ...]]] = [
     ("{residence: {in: 横浜市、川崎市}}", ("4:27: a Japanese comma `、`, write `,`",)),
     ("{residence: {in: [横浜市・川崎市]}}", ("4:25: `・` does not separate values, write `[横浜市, 川崎市]`",)),
     ("{residence: {in: [横浜市 川崎市]}}", ("4:25: ` ` does not separate values, write `[横浜市, 川崎市]`",)),
+    ("{residence: {in: [ヨコハマ市]}}", ("4:25: there is no place `ヨコハマ市`, did you mean `神奈川県横浜市`?",)),
+    ("{residence: {in: [ﾖｺﾊﾏｼ]}}", ("4:25: there is no place `ﾖｺﾊﾏｼ`, did you mean `神奈川県横浜市`?",)),
     (
-        "{residence: {in: [ヨコハマ市]}}",
-        (
-            "4:25: there is no place `ヨコハマ市`, write prefecture and municipality as they are called today, or the code of six digits",
-        ),
+        "{residence: {in: [ふちゅう市]}}",
+        ("4:25: there is no place `ふちゅう市`, did you mean `東京都府中市`, `広島県府中市`?",),
     ),
     (
         "{residence: {in: [横浜]}}",
