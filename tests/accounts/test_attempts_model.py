@@ -211,7 +211,7 @@ async def attack(
     await store.close()
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(applications, steps)
 def test_memory_never_makes_an_application_lock(
     kind: tuple[int, str, float], history: list[tuple[int, bool, float]]
