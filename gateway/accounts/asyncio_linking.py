@@ -182,7 +182,7 @@ class Linking:
         held = await self.accounts_of(route, found.session)
         notes = await self._sessions.notes(ticket)
         choice = notes.get(_note(route.name), "")
-        chosen = next((each for each in held if hmac.compare_digest(choice, self._choice(route.name, each))), None)
+        chosen = next((each for each in held if hmac.compare_digest(choice, self.choice(route.name, each))), None)
         if chosen is None and len(held) == 1:
             chosen = held[0]
         acting = None if chosen is None else Acting(chosen.account.name, chosen.account.kind, chosen.link.role)
@@ -260,18 +260,23 @@ class Linking:
         person = session.identity
         return marks_of(self.apps[route.name].keys, route.name, person.client_id, person.subject)
 
-    async def choose(self, route: Route, session: Session, ticket: Ticket, number: int) -> str | None:
+    async def choose(self, route: Route, session: Session, ticket: Ticket, word: str) -> str | None:
         """Have a person act for one of her accounts in this session, and return its name; `None`: she has no such one.
+
+        `word` is the account's `choice`, for the list may have changed since she saw it.
 
         Raises:
             StoreUnavailableError: a store did not answer.
 
         """
         held = await self.accounts_of(route, session)
-        if not 0 <= number < len(held):
+        chosen = next(
+            (each for each in held if hmac.compare_digest(word.encode(), self.choice(route.name, each).encode())), None
+        )
+        if chosen is None:
             return None
-        await self._sessions.note(ticket, _note(route.name), self._choice(route.name, held[number]))
-        return held[number].account.name
+        await self._sessions.note(ticket, _note(route.name), self.choice(route.name, chosen))
+        return chosen.account.name
 
     async def decline(self, route: Route, ticket: Ticket) -> None:
         """Note that a person says that she has no account.
@@ -291,8 +296,8 @@ class Linking:
         """
         return await self._sessions.replace(old, new, session)
 
-    def _choice(self, app: str, held: Held) -> str:
-        """Return the word beside a session that chose an account: a keyed hash, and no name."""
+    def choice(self, app: str, held: Held) -> str:
+        """Return the word on our page, and beside a session, that chooses an account: a keyed hash, and no name."""
         key = self.apps[app].keys.first.value
         message = f"sekisho.accounts.choice.v1:{app}:{fold_account(held.account.name)}".encode()
         return hmac.digest(key, message, sha256).hex()[:32]
@@ -358,7 +363,7 @@ class Linking:
                 return LinkResult(LinkEnd.FULL, name, mark)
             case Linked(held):
                 account = held.account.name
-                await self._sessions.note(ticket, _note(parts.name), self._choice(parts.name, held))
+                await self._sessions.note(ticket, _note(parts.name), self.choice(parts.name, held))
                 end = LinkEnd.LINKED if await self._keep(proof, account) else LinkEnd.NOT_CHANGED
                 return LinkResult(end, account, mark)
 

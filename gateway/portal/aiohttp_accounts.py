@@ -75,10 +75,6 @@ class _Person:
     ticket: Ticket
 
 
-_DIGITS = 4
-"""Of the number of an account on our page: a person has far fewer."""
-
-
 class AccountPages:
     """The handlers."""
 
@@ -124,15 +120,11 @@ class AccountPages:
             case "link" if pressed:
                 return await self._link(visit, person, said, target, required=required)
             case "choose" if pressed:
-                number = said.get("account", "")
-                chosen = await self._linking.choose(
-                    route,
-                    person.found.session,
-                    person.ticket,
-                    int(number) if number.isdecimal() and len(number) <= _DIGITS else -1,
-                )
+                word = said.get("account", "")
+                chosen = await self._linking.choose(route, person.found.session, person.ticket, word)
                 if chosen is None:
-                    return await self._show(visit, person, AccountAsk.CHOOSE, target, required=required)
+                    # The link has ended since she saw the list.
+                    return await self._show(visit, person, AccountAsk.CHOOSE, target, required=required, said="gone")
                 self._tell(visit, person, LinkResult(LinkEnd.CHOSEN, chosen, self._mark(person)))
                 return await self._onward(visit, person, target)
             case "none" if pressed:
@@ -315,12 +307,12 @@ class AccountPages:
         shown = AccountAsk.AGAIN if pending else ask if usable else AccountAsk.LINK
         choices = tuple(
             AccountChoice(
-                number,
+                self._linking.choice(person.route.name, each),
                 each.account.name if pending else each.account.title or each.account.name,
                 each.account.kind,
                 each.link.role,
             )
-            for number, each in enumerate(pending or usable)
+            for each in pending or usable
         )
         proves = self._linking.apps[person.route.name].application is not None
         content = pages.account(

@@ -603,7 +603,7 @@ def me(
 class AccountChoice:
     """One account that a person may act for."""
 
-    number: int
+    word: str
     name: str
     kind: AccountKind
     role: Role | None
@@ -627,19 +627,22 @@ def account(
     """
     language = language_of(visit)
     chooses, again = ask is AccountAsk.CHOOSE, ask is AccountAsk.AGAIN
+    unsent_here = visit.inbound.method == "POST" and isinstance(visit.purpose, AccountPage)
     values = _common(visit, route, language) | {
         "app": route.name,
         "chooses": chooses,
         "choices": choices,
         # Kana or Han letters in a name, for readers of screens.
-        "japanese": frozenset(each.number for each in choices if any(sign >= "\u3040" for sign in each.name)),
+        "japanese": frozenset(each.word for each in choices if any(sign >= "\u3040" for sign in each.name)),
         "target": target,
         "required": required,
         "proves": proves,
         "again": again,
         "user": choices[0].name if again and len(choices) == 1 else "",
         "said": "" if said_of == "unsent" else said_of,
-        "unsent": said_of == "unsent" or (visit.inbound.method == "POST" and isinstance(visit.purpose, AccountPage)),
+        "unsent": said_of == "unsent" or unsent_here,
+        # A reload of this very page sends her form again, so another tab has the question.
+        "resends": unsent_here,
     }
     title = "account.choose_title" if chooses else "account.again_title" if again else "account.title"
     status = HTTPStatus.FORBIDDEN if isinstance(visit.purpose, AccountPage) else HTTPStatus.OK

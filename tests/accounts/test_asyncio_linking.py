@@ -185,15 +185,17 @@ async def test_an_application_that_is_away_costs_no_attempt_that_it_never_saw(to
 
 
 async def test_a_person_with_several_accounts_acts_for_none_until_she_chooses(town: Town) -> None:
-    """For one session; a number that is none changes nothing, and the note beside the session has no name."""
+    """For one session; a word that is none changes nothing, and the note beside the session has no name."""
     await town.given("yamada")
     await town.given("club", Role.REPRESENTATIVE)
     before = (await town.known()).accounts
     assert before is not None
     assert (before["booking"].acting, before["booking"].choices) == (None, 2)
 
-    assert await town.linking.choose(ROUTE, HANAKO, TICKET, 7) is None
-    assert await town.linking.choose(ROUTE, HANAKO, TICKET, 0) == "club"
+    club = next(each for each in await town.linking.links_of(ROUTE, HANAKO) if each.account.name == "club")
+    for word in ("", "0", "none", "é", "0" * 32):
+        assert await town.linking.choose(ROUTE, HANAKO, TICKET, word) is None
+    assert await town.linking.choose(ROUTE, HANAKO, TICKET, town.linking.choice("booking", club)) == "club"
 
     after = (await town.known()).accounts
     assert after is not None

@@ -489,10 +489,10 @@ async def test_a_person_with_several_accounts_chooses_one_for_each_session(offic
 
     asked = await person.get("/open")
     assert "For whom do you act today?" in asked.text
-    names = re.findall(r'value="(\d)" required>\s*<span><bdi>([^<]*)', asked.text)
-    for number, name in names:
+    names = re.findall(r'value="(\w+)" required>\s*<span><bdi>([^<]*)', asked.text)
+    for word, name in names:
         chosen = await person.ask(
-            "POST", "/.sekisho/account", {"app": "app", "rd": "/open", "action": "choose", "account": number}
+            "POST", "/.sekisho/account", {"app": "app", "rd": "/open", "action": "choose", "account": word}
         )
         assert (chosen.status, chosen.headers["Location"]) == (303, "/open")
         role = "representative" if name == "tennis-club" else "-"

@@ -282,9 +282,9 @@ def _with_ledger(asked: Visit) -> pages.Page:
 def _account_pages() -> Mapping[str, Make]:
     """Return the page of an application's accounts: before a try, after each end of one, and with several accounts."""
     choices = (
-        pages.AccountChoice(0, "12-345", AccountKind.PERSON, None),
-        pages.AccountChoice(1, "テニス部", AccountKind.GROUP, Role.REPRESENTATIVE),
-        pages.AccountChoice(2, "合唱団", AccountKind.GROUP, Role.MEMBER),
+        pages.AccountChoice("9f0a9f0a9f0a9f0a9f0a9f0a9f0a9f0a", "12-345", AccountKind.PERSON, None),
+        pages.AccountChoice("27bc27bc27bc27bc27bc27bc27bc27bc", "テニス部", AccountKind.GROUP, Role.REPRESENTATIVE),
+        pages.AccountChoice("c41dc41dc41dc41dc41dc41dc41dc41d", "合唱団", AccountKind.GROUP, Role.MEMBER),
     )
 
     def make(

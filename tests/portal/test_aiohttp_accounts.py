@@ -84,6 +84,12 @@ class Desk:
         marks = self.linking.marks(self.house.route, self.found.session)
         await self.accounts.link(account, marks, Evidence.IMPORT, builders.NOON - 86_400, role)
 
+    async def choices(self) -> dict[str, str]:
+        """Return the words of the accounts that she may choose, by the names on the page."""
+        asked = await self.get("account?app=booking")
+        found = re.findall(r'value="(\w+)" required>\s*<span><bdi[^>]*>([^<]*)', asked)
+        return {name: word for word, name in found}
+
     async def mine(self) -> str:
         """Return her own page."""
         token = dict(FIELDS.findall(await self.get("me")))["token"]
@@ -163,7 +169,7 @@ async def test_another_sites_button_does_nothing(desk: Desk) -> None:
     end = dict(FIELDS.findall(await desk.get((await desk.ends())[0])))
     forms = [
         ("account", {"app": "booking", "action": "link", "user": "yamada", "password": "old-Canary-1"}),
-        ("account", {"app": "booking", "action": "choose", "account": "0"}),
+        ("account", {"app": "booking", "action": "choose", "account": (await desk.choices())["yamada"]}),
         ("account", {"app": "booking", "action": "none"}),
         ("unlink", end),
     ]
@@ -185,7 +191,7 @@ async def test_a_flood_of_attempts_is_told_to_wait(desk: Desk) -> None:
 
 
 async def test_a_person_with_several_accounts_chooses_one(desk: Desk) -> None:
-    """Each by the name that people know it by; a number that is none chooses nothing."""
+    """Each by the name that people know it by; a word that is none chooses nothing."""
     await desk.given("yamada")
     await desk.given("club", AccountKind.GROUP, Role.REPRESENTATIVE)
     asked = await desk.get("account?app=booking")
@@ -194,8 +200,29 @@ async def test_a_person_with_several_accounts_chooses_one(desk: Desk) -> None:
 
     nothing = await desk.press("account", {"app": "booking", "action": "choose", "account": "7"})
     assert (nothing.status, desk.told()) == (200, [])
-    answer = await desk.press("account", {"app": "booking", "action": "choose", "account": "0", "rd": "/mine"})
+    word = (await desk.choices())["テニス部"]
+    answer = await desk.press("account", {"app": "booking", "action": "choose", "account": word, "rd": "/mine"})
     assert (answer.status, desk.told()) == (303, [("chosen", "club", Outcome.DONE)])
+
+
+async def test_a_choice_on_an_old_page_never_chooses_another_account(desk: Desk) -> None:
+    """A link ends while the list stands in a second tab: she is told so, and acts for none of the others unasked."""
+    names = ("a", "b", "c")
+    for name in names:
+        await desk.given(name)
+    shown = await desk.choices()
+    marks = desk.linking.marks(desk.house.route, desk.found.session)
+    for gone in names[:2]:
+        await desk.accounts.unlink("booking", gone, marks)
+
+        answer = await desk.press("account", {"app": "booking", "action": "choose", "account": shown[gone]})
+
+        text = await answer.text()
+        assert (answer.status, "連携が解除されたため" in text) == (200, True)
+        assert "確かめてください" in text or gone == "a", "one is left: the page does not speak of several"
+    assert desk.told() == []
+    await desk.press("account", {"app": "booking", "action": "choose", "account": shown["c"]})
+    assert desk.told() == [("chosen", "c", Outcome.DONE)]
 
 
 async def test_who_has_none_says_so(desk: Desk) -> None:
@@ -217,6 +244,9 @@ async def test_in_the_place_of_a_page_that_needs_an_account_stands_the_question(
         assert answer.status == 403
         assert f'name="rd" value="{target}"' in text
         assert ("まだ届いていません" in text) is unsent
+        # Its tab keeps the form: she answers in another one, and a reload here sends the form again.
+        assert ("再送信" in text) is unsent
+        assert (text.count('action="/.sekisho/account" target="_blank"') == 2) is unsent
 
 
 @pytest.mark.parametrize("path", ["account?app=other", "unlink?app=other&link=x", "unlink"])
