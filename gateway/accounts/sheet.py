@@ -116,7 +116,7 @@ def _line(cells: list[str]) -> str:
 
 def _safe(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula; an import takes the sign away again."""
-    return f"'{text}" if text[:1] in "=+-@\t'" and text else text
+    return f"'{text}" if _begins_a_formula(text) or text[:1] == "'" else text
 
 
 def _row(cells: Mapping[str, str], where: Where, app: str, keys: Secrets, mistakes: Mistakes) -> Row | None:
@@ -172,4 +172,10 @@ def _word(written: str, words: Mapping[str, _Word], where: Where, mistakes: Mist
 
 
 def _plain(text: str) -> str:
-    return text[1:] if text[:1] == "'" and text[1:2] in "=+-@\t'" else text
+    bare = text[1:]
+    return bare if text[:1] == "'" and (_begins_a_formula(bare) or bare[:1] == "'" or not bare) else text
+
+
+def _begins_a_formula(text: str) -> bool:
+    """Say whether a spreadsheet may take a text for a formula; a Japanese one takes full-width signs as well."""
+    return normalize("NFKC", text[:1])[:1] in ("=", "+", "-", "@", "\t", "\N{MINUS SIGN}")

@@ -91,3 +91,15 @@ def test_an_export_can_be_imported_and_names_nobody() -> None:
         Row(2, club, ANNA, Role.REPRESENTATIVE),
         Row(3, Account("booking", "-x"), None, Role.MEMBER),
     ]
+
+
+@pytest.mark.parametrize("sign", [*"=+-@'", *"＝＋－＠", *"﹦﹢﹣﹫", "\N{MINUS SIGN}"])
+def test_no_cell_of_an_export_begins_a_formula(sign: str) -> None:
+    """Neither a name nor a title, in signs of any width; an import has them as they were."""
+    account = Account("booking", f"{sign}1", AccountKind.GROUP, f"{sign}{sign}cmd|' /C calc'!A0")
+
+    text = "".join(write_accounts([Record(account)]))
+
+    cells = text.splitlines()[1].split(",")
+    assert {cells[0][0], cells[2][0]} == {"'"}
+    assert read(text.encode()) == ([Row(2, account, None, Role.MEMBER)], [])
