@@ -166,12 +166,14 @@ class Person:
 
 
 @contextmanager
-def application(folder: Path) -> Iterator[Old]:
-    """Run the application."""
+def application(folder: Path, workers: int = 1) -> Iterator[Old]:
+    """Run the application; `workers`: so many requests at once."""
     (folder / "sessions").mkdir()
     found = Old(folder)
     script = str(Path(__file__).with_name("untaught.php"))
     environment = {"UNTAUGHT_DB": str(folder / "old.db"), "UNTAUGHT_SESSIONS": str(folder / "sessions")}
+    if workers > 1:
+        environment["PHP_CLI_SERVER_WORKERS"] = str(workers)
     process = subprocess.Popen(
         [program("php"), "-S", f"127.0.0.1:{found.port}", script],
         env=os.environ | environment,

@@ -82,6 +82,19 @@ if ($path === '/password/change') {
         . '<input type="password" name="again" maxlength="20"></form>';
     return;
 }
+if ($path === '/ticks') {
+    // Other requests of the session must not wait for its lock.
+    session_write_close();
+    header('Content-Type: text/event-stream');
+    header('X-Accel-Buffering: no');
+    for ($n = 0; $n < 600; $n++) {
+        echo "data: $n {$_SESSION['id']}\n\n";
+        ob_get_level() && ob_flush();
+        flush();
+        usleep(100000);
+    }
+    return;
+}
 if ($path === '/note' && $_SERVER['REQUEST_METHOD'] === 'POST') {
     $db->prepare('INSERT INTO notes VALUES (?, ?)')->execute([$_SESSION['id'], $_POST['note'] ?? '']);
     return page('noted by ' . $_SESSION['id'] . ': ' . htmlspecialchars($_POST['note'] ?? ''));
