@@ -20,6 +20,9 @@ _MOST_SLIPS = 20
 _LINES_ABOVE = 3
 """Lines above the place of an error in which its cause is looked for; an open quotation mark can be anywhere above."""
 
+_BRACKETED = re.compile(r"(?P<before> *)(?:- )?(?P<key>[^\s:#\[{]+: +)?\[(?P<inside>[^\[\]{}#]*)\]\s*$")
+_ITEM_TEXT = re.compile(r"(?P<before> *)- +(?P<text>[^\s:#\[\]{},]+)\s*$")
+
 _OPEN = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -127,6 +130,22 @@ def _origins(line: str, mended: str, before: list[int] | None) -> list[int]:
     old = before or list(range(len(line) + 1))
     middle = len(mended) - head - tail
     return [*old[:head], *([old[head]] * middle), *old[len(line) - tail :]]
+
+
+def mixed_list(lines: list[str], number: int) -> tuple[int, str] | None:
+    """Return the column (from 0) of a `- ` below a list in brackets, and the whole list as one line, if it is there."""
+    below = _ITEM_TEXT.match(lines[number])
+    head = next((each for each in range(number - 1, -1, -1) if lines[each].strip()), None)
+    begun = None if below is None or head is None else _BRACKETED.match(lines[head])
+    if below is None or begun is None or len(below["before"]) < len(begun["before"]):
+        return None
+    inside = [begun["inside"].strip()] if begun["inside"].strip() else []
+    for line in lines[number:]:
+        item = _ITEM_TEXT.match(line)
+        if item is None or item["before"] != below["before"]:
+            break
+        inside.append(item["text"])
+    return len(below["before"]), f"{begun['key'] or ''}[{', '.join(inside)}]"
 
 
 # --- one slip mended ------------------------------------------------------------------
@@ -301,6 +320,11 @@ def _brackets(line: str) -> Iterator[_Mending]:
         what = Phrase(f"a `{sign}` that is not closed", f"`{sign}` が閉じていません")
         if body.rstrip()[-1:] not in ("[", "{", ","):
             yield _Mending(line[:end] + closing + line[end:], what, column=place)
+    undashed = re.sub(r"(?<=[\[,])(?P<space> *)- +", lambda dash: dash["space"], body)
+    if undashed != body:
+        place = _same(body, undashed)
+        what = Phrase("a `- ` within brackets, where `,` separates", "括弧の中では、`- ` ではなく `,` で区切ります")
+        yield _Mending(re.sub(r"(?<=[\[,])(?P<space> *)- +", r"\g<space>", line), what, column=place)
     doubled = re.search(r",(\s*,)+", body)
     if doubled is not None:
         what = Phrase("two commas with nothing between", "`,` が続いています")
@@ -329,7 +353,7 @@ _ITEM = re.compile(r"^(?P<before> *)- ")
 
 
 def _items(line: str, above: list[str]) -> Iterator[_Mending]:
-    """An item of a list that begins with another sign, with none, or at another depth."""
+    """An item of a list that begins with another sign, with none, or at another depth; and a hyphen outside of one."""
     found = _OTHER_DASH.match(line)
     if found is not None:
         what = Phrase(f"a sign `{found['sign']}` that is no hyphen", f"ハイフンでない「{found['sign']}」")
@@ -342,6 +366,9 @@ def _items(line: str, above: list[str]) -> Iterator[_Mending]:
     before = next((each for each in reversed(above) if each.strip() and not each.lstrip().startswith("#")), "")
     item = _ITEM.match(before)
     depth = len(before) - len(before.lstrip(" ")) if item is None else item.end()
+    if line[indent:].startswith("- ") and item is None and (depth == indent or before.rstrip()[-1:] in (",", "[")):
+        what = Phrase("a `- ` where no list is", "リストでないところに `- ` があります")
+        yield _Mending(line[:indent] + line[indent:].removeprefix("- ").lstrip(), what, certain=False, column=indent)
     if depth != indent:
         what = Phrase(
             f"indented by {indent} where its neighbours are by {depth}",

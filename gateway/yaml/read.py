@@ -31,8 +31,8 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.reader import ReaderError
 
-from gateway.yaml.broken_lines import Stop, mend
-from gateway.yaml.mistakes import Mistake, Mistakes, Phrase, Where
+from gateway.yaml.broken_lines import Stop, mend, mixed_list
+from gateway.yaml.mistakes import Mistake, Mistakes, Phrase, Where, write
 from gateway.yaml.slips import SLIPS, cut_sentences, instead, quoted_line, repair, without_unseen
 from gateway.yaml.tree import MAX_DEPTH, Entry, Items, Node, Scalar, Table
 
@@ -287,6 +287,11 @@ def _syntax(error: YAMLError, text: str, file: str) -> tuple[Where, Phrase, Phra
             what = Phrase(f"an unquoted `{sign}` in a sentence", f"文の中に、囲まれていない `{sign}` があります")
             remedy = Phrase(f"write `{line}`", f"`{line}` と書いてください")
             return Where(file, number + 1, column + 1), what, remedy
+    mixed = mixed_list(lines, where.line - 1) if 0 < where.line <= len(lines) else None
+    if mixed is not None:
+        column, line = mixed
+        what = Phrase("a `- ` below a list in brackets", "括弧で書いたリストの下に `- ` があります")
+        return Where(file, where.line, column + 1), what, write(line)
     for sign, what, remedy in _SYNTAX:
         if sign in words:
             return where, what, remedy

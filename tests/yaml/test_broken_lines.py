@@ -37,6 +37,12 @@ def said(text: str) -> list[str]:
         ('a: "x\nb: 1\nc: 2', ['p:1:4: a quotation mark that is never closed, write `a: "x"`']),
         ("a:\n  - b: 1\n  c: 2", ["p:3:3: no `- ` at the beginning of an item, write `- c: 2`"]),
         ("a:\n  - b: 1\n   c: 2", ["p:3:4: indented by 3 where its neighbours are by 4, write `c: 2`"]),
+        ("a: [- b, - c]\nd: 1", ["p:1:5: a `- ` within brackets, where `,` separates, write `a: [b, c]`"]),
+        ("a: [b,\n  - c]\nd: 1", ["p:2:3: a `- ` where no list is, write `c]`"]),
+        ("a:\n  b: 1\n  - c: 2", ["p:3:3: a `- ` where no list is, write `c: 2`"]),
+        ("a: [b]\n  - c\n  - d\ne: 1", ["p:2:3: a `- ` below a list in brackets, write `a: [b, c, d]`"]),
+        ("a:\n  [b]\n  - c", ["p:3:3: a `- ` below a list in brackets, write `[b, c]`"]),
+        ("- a: [b]\n\n    - c", ["p:3:5: a `- ` below a list in brackets, write `a: [b, c]`"]),
         (
             "a= 1\nb: [2\nc: 3",
             ["p:1:2: `=` where `:` belongs, write `a: 1`", "p:2:4: a `[` that is not closed, write `b: [2]`"],

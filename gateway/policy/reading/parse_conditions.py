@@ -170,7 +170,11 @@ class ConditionReader(Reader):
     def add(self, node: Node, file: str, folder: Path) -> None:
         """Take the `conditions` of one file."""
         if not isinstance(node, Table):
-            self.expected(node, Phrase("conditions by name", "条件の名前と内容の組"))
+            named = isinstance(node, Items) and all(isinstance(each, Table) for each in node)
+            remedy = Phrase(
+                "write each as `NAME: …` without `- `", "それぞれ `- ` を付けずに `名前: …` と書いてください"
+            )
+            self.expected(node, Phrase("conditions by name", "条件の名前と内容の組"), remedy if named else None)
             return
         for entry in node:
             name = self.name(Scalar(entry.key, entry.where), _CONDITION)

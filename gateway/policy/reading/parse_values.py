@@ -222,11 +222,16 @@ class Reader:
         nodes = node.items if isinstance(node, Items) else (node,)
         found: list[Scalar] = []
         for item in nodes:
-            if not isinstance(item, Scalar) or not item.text.strip():
+            if isinstance(item, Items) and item.items and all(isinstance(each, Scalar) for each in item):
+                line = ", ".join(each.text for each in item if isinstance(each, Scalar))
+                said = Phrase("a list within a list", "リストの中にリストがあります")
+                self.mistakes.add(item.where, said, write(f"[{line}]"))
+            elif not isinstance(item, Scalar) or not item.text.strip():
                 self.expected(item, what)
             elif item.plain and re.search("[、，]", item.text):
                 bare = item.text.strip().strip(_BRACKETS)
-                parts = [part.strip() for part in re.split("[、，]", bare)]
+                # A `- ` on a further line within brackets is a part of the text, as YAML reads it.
+                parts = [re.sub(r"^-\s+", "", part.strip()) for part in re.split("[、，]", bare)]
                 if bare == item.text.strip():
                     note_slips(item, self.mistakes, "、，")
                 else:

@@ -167,6 +167,15 @@ def test_every_message_speaks_japanese() -> None:
         assert all("write" not in one for one in found)
 
 
+def test_conditions_with_hyphens_are_named() -> None:
+    """One of them, or each: names have no `- ` before them."""
+    one = HEAD.replace("  期間:", "  - 期間:") + RULE
+    each = one.replace("  市民:", "  - 市民:")
+
+    assert said(one) == ["5:3: a `- ` where no list is, write `期間: {dates: {from: 2026-12-01, until: 2026-12-10}}`"]
+    assert "4:3: expected conditions by name, found a list, write each as `NAME: …` without `- `" in said(each)
+
+
 @pytest.mark.parametrize(("text", "messages"), DAYS)
 def test_a_day_in_any_form_is_said_with_the_one_to_write(text: str, messages: tuple[str, ...]) -> None:
     """和暦 of every era, numerals, Excel's numbers, periods: the day that was meant, or why there is none."""

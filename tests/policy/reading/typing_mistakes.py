@@ -659,6 +659,30 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
         "  - name: r\n    match: {path: /a}\n    require:\n      -市民\n      -期間\n",
         ("10:7: `-` does not separate names, write `[市民, 期間]`",),
     ),
+    (
+        "  - name: r\n    require: [市民]\n      - 期間\n",
+        ("9:7: a `- ` below a list in brackets, write `require: [市民, 期間]`",),
+    ),
+    (
+        "  - name: r\n    require: [- 市民, - 期間]\n",
+        ("8:15: a `- ` within brackets, where `,` separates, write `require: [市民, 期間]`",),
+    ),
+    (
+        "  - name: r\n    require: [市民、\n      - 期間]\n",
+        ("8:17: a Japanese comma `、`, write `,`",),
+    ),
+    (
+        "  - name: r\n    require: 市民\n      - 期間\n",
+        ("8:14: `-` does not separate names, write `[市民, 期間]`",),
+    ),
+    (
+        "  - name: r\n    require:\n      - [市民, 期間]\n",
+        ("9:9: a list within a list, write `[市民, 期間]`",),
+    ),
+    (
+        "  - name: r\n    require:\n      - 市民\n      期間\n",
+        ("10:7: no `- ` at the beginning of an item, write `- 期間`",),
+    ),
     ("  -name: r\n    match: {path: /a}\n    require: [市民]\n", ("7:3: a `-` without a space behind it, write `- `",)),
     (
         "  name: r\n  match: {path: /a}\n  require: [市民]\n",
