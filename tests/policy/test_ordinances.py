@@ -206,10 +206,10 @@ conditions:
 """
 
 
-def run(text: str, examples: int) -> None:
+def run(text: str, examples: int, folder: Path = LISTS) -> None:
     """Run a policy's examples, and hold that each says what it expects."""
     mistakes = Mistakes()
-    policy = parse_policy(text, mistakes, folder=LISTS)
+    policy = parse_policy(text, mistakes, folder=folder)
     assert policy is not None, mistakes.say()
     outcomes = run_examples(policy, CompiledPolicy(policy))
 
@@ -258,3 +258,25 @@ examples:
 def test_a_lottery_with_one_entry_each_is_said_rightly() -> None:
     """抽選は1人1回、取り消したら申し込み直せる: who has entered may still cancel."""
     run(LOTTERY, 3)
+
+
+ROLL = """\
+policy: p
+conditions:
+  c: {subject: {in: 在勤者.csv}}
+rules:
+  - {name: r, require: [c]}
+examples:
+  - {title: 在勤者, at: 2027-03-31, who: {subject: K7QM-2XHD-9TRC-4WBN}, request: GET /, expect: allow}
+  - {title: 期限の翌日, at: 2027-04-01, who: {subject: K7QM-2XHD-9TRC-4WBN}, request: GET /, expect: deny c}
+  - {title: ほかの方, at: 2027-03-31, who: {subject: somebody}, request: GET /, expect: deny c}
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp932"])
+def test_a_roll_from_excel_is_said_rightly(tmp_path: Path, encoding: str) -> None:
+    """在勤者名簿（CSV）にある方: with a day of an era, as an official wrote it."""
+    roll = "本人のコード,期限,備考\r\nK7QM-2XHD-9TRC-4WBN,令和9年3月31日,在勤証明　窓口2\r\n"
+    (tmp_path / "在勤者.csv").write_bytes(roll.encode(encoding))
+
+    run(ROLL, 3, tmp_path)
