@@ -9,6 +9,7 @@ import asyncio
 import os
 import re
 import secrets
+import signal
 import sqlite3
 import subprocess
 import time
@@ -178,12 +179,14 @@ def application(folder: Path, workers: int = 1) -> Iterator[Old]:
         [program("php"), "-S", f"127.0.0.1:{found.port}", script],
         env=os.environ | environment,
         stderr=subprocess.DEVNULL,
+        # PHP's workers outlive a signal to the first of them.
+        start_new_session=True,
     )
     try:
         wait_until(lambda: listens(found.port), "php")
         yield found
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait()
 
 
