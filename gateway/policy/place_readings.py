@@ -61,5 +61,10 @@ def places_read_as(name: str, prefectures: Mapping[str, str]) -> tuple[str, ...]
     if len(folded) > _MOST_SIGNS or sum(sign in _READ for sign in folded) > _MOST_READ:
         return ()
     codes = _codes()
-    spelled = ("".join(signs) for signs in product(*(_READ.get(sign, (sign,)) for sign in folded)))
-    return tuple(sorted({code for reading in spelled for code in codes.get(reading, ())}))
+    spelled = ["".join(signs) for signs in product(*(_READ.get(sign, (sign,)) for sign in folded))]
+    found = {code for reading in spelled for code in codes.get(reading, ())}
+    if not found and folded:
+        # People leave the last sign out: ヨコハマ.
+        ends = [end for each in _READ.values() for end in each]
+        found = {code for reading in spelled for end in ends for code in codes.get(reading + end, ())}
+    return tuple(sorted(found))
