@@ -161,7 +161,8 @@ async def test_each_end_has_its_sentence(desk: Desk) -> None:
     assert [each[0] for each in desk.told()] == ["taken", "away"]
 
 
-async def test_another_sites_button_does_nothing(desk: Desk) -> None:
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
+async def test_another_sites_button_does_nothing(desk: Desk, site: str) -> None:
     """Neither to link nor to choose, decline or end a link."""
     await desk.given("yamada")
     await desk.given("club")
@@ -174,7 +175,7 @@ async def test_another_sites_button_does_nothing(desk: Desk) -> None:
         ("unlink", end),
     ]
     for path, form in forms:
-        assert (await desk.press(path, form, site="cross-site")).status == 200
+        assert (await desk.press(path, form, site=site)).status == 200
 
     assert desk.old.asked == []
     assert desk.told() == []
