@@ -515,7 +515,9 @@ async def test_another_site_chooses_nothing(office: Office) -> None:
     await office.link("taro", "taro-2")
     person = await People(office.gateway).signed_in("taro")
 
-    for form in ({"action": "choose", "account": "0"}, {"action": "none"}):
+    word = re.search(r'value="(\w+)" required>', (await person.get("/open")).text)
+    assert word is not None
+    for form in ({"action": "choose", "account": word[1]}, {"action": "none"}):
         page = await person.ask(
             "POST", "/.sekisho/account", {"app": "app", **form}, more={"Sec-Fetch-Site": "cross-site"}
         )
