@@ -20,8 +20,8 @@ from gateway.signing.signature import SignOutcome
 
 PORTAL = Path(gateway.portal.__file__).parent
 
-ACCOUNT_ERRORS = frozenset(LinkEnd) - {LinkEnd.LINKED, LinkEnd.CHOSEN, LinkEnd.DECLINED, LinkEnd.UNLINKED}
-"""The ends of an attempt to link an account that its page explains."""
+ACCOUNT_ERRORS = {*LinkEnd, "gone"} - {LinkEnd.LINKED, LinkEnd.CHOSEN, LinkEnd.DECLINED, LinkEnd.UNLINKED}
+"""The ends of an attempt to link an account that its page explains, and a choice whose link has ended."""
 
 
 def placeholders(sentence: str) -> set[str]:
