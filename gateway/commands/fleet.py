@@ -37,8 +37,8 @@ _ALONE = Phrase(
 )
 _DIFFER = Phrase("the workers differ in: {}", "ワーカーの間で異なるもの：{}")
 _SILENCE = Phrase(
-    "no worker has said anything: is a gateway running with this Redis and these secrets?",
-    "どのワーカーの情報もありません。この Redis とこのシークレットを使うゲートウェイが動いているか確かめてください",
+    "no worker has said anything lately: is a gateway running with this Redis and these secrets?",
+    "新しい情報を出したワーカーがありません。この Redis とシークレットを使うゲートウェイが動いているか確かめてください",
 )
 _UNREADABLE = Phrase(
     "{} workers said something that this version and these secrets cannot read",
@@ -126,13 +126,14 @@ def fleet(config: ConfigFile = DEFAULT_CONFIG) -> None:
         adopted = (f"{kind} {digest}" for kind, digest in sorted(view.adopted.items()))
         on = ", ".join(view.switches) or "none"
         say(*for_people(view, now), f"version {view.version}", *adopted, f"switches on: {on}")
-    if not said.views and not said.unreadable:
+    # A worker that ended is silent, and says nothing of what the others should have.
+    heard = [view for view in said.views if now - view.at <= SILENT]
+    if not heard and not said.unreadable:
         say(f"sekisho fleet: {_SILENCE.say(language())}", error=True)
         raise typer.Exit(EXIT_DIFFERS)
     if said.unreadable:
         say(_UNREADABLE.say(language()).format(said.unreadable), error=True)
-    # A worker that ended is silent, and says nothing of what the others should have.
-    differ = differing([view for view in said.views if now - view.at <= SILENT])
+    differ = differing(heard)
     if differ or said.unreadable:
         if differ:
             say(_DIFFER.say(language()).format(", ".join(differ)), error=True)

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli import app
-from gateway.commands.fleet import differing, for_people
+from gateway.commands.fleet import Fleet, differing, for_people
 from gateway.session.fleet import SILENT, WorkerView
 
 NOW = 1_795_402_800.0
@@ -30,6 +30,21 @@ def test_a_worker_that_ended_is_silent() -> None:
     """An operator sees for how long."""
     assert for_people(VIEW, NOW + SILENT) == ("node-1", "worker 1", "30 s ago")
     assert for_people(VIEW, NOW + SILENT + 1) == ("node-1", "worker 1", "silent for 31 s")
+
+
+@pytest.mark.parametrize("views", [(), (VIEW, VIEW)])
+def test_a_fleet_of_which_no_worker_speaks_does_not_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, views: tuple[WorkerView, ...]
+) -> None:
+    """A script must not take gateways that have ended for gateways whose workers agree."""
+    file = tmp_path / "gateway.yaml"
+    file.write_text("listen: 127.0.0.1:1\nprovider: {}\nsessions: {store: memory}\napps: []\n")
+    monkeypatch.setattr("gateway.commands.fleet.ask", lambda *_: Fleet({}, views, 0))
+    monkeypatch.setattr("gateway.commands.fleet.time.time", lambda: NOW + SILENT + 1)
+
+    result = CliRunner().invoke(app, ["fleet", "-c", str(file)], env={"LANG": "C"})
+
+    assert (result.exit_code, "no worker has said anything lately" in result.output) == (3, True), result.output
 
 
 @pytest.mark.parametrize(
