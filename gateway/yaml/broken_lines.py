@@ -16,7 +16,12 @@ from gateway.yaml.slips import quoted_line
 LONGEST = 200_000
 """Signs of a file whose lines are tried: each trial scans the file once."""
 
+MOST_SCANNED = 800_000
+"""Signs that all trials for one text scan together, some two seconds: a line of brackets has hundreds of mendings."""
+
 _MOST_SLIPS = 20
+_MOST_ENDS = 12
+"""Places of one line at which an open quotation mark is tried closed; the end of the line is the first."""
 _LINES_ABOVE = 3
 """Lines above the place of an error in which its cause is looked for; an open quotation mark can be anywhere above."""
 
@@ -60,10 +65,11 @@ class Mended:
 def mend(text: str, file: str, scan: Callable[[str], Stop | None], slips: Mistakes) -> Mended | None:
     """Return a text whose structure is whole, and note each slip; `None`: some slip has no mending here.
 
-    `scan` says where the scanner stops in a text; `None`: nowhere.
+    `scan` says where the scanner stops in a text; `None`: nowhere. All trials together scan `MOST_SCANNED` signs.
     """
     if len(text) > LONGEST:
         return None
+    scan = _measured(scan)
     noted = Mistakes()
     columns: dict[int, list[int]] = {}
     lines = text.split("\n")
@@ -72,7 +78,10 @@ def mend(text: str, file: str, scan: Callable[[str], Stop | None], slips: Mistak
         if stop is None:
             slips.extend(noted)
             return Mended("\n".join(lines), columns, sure)
-        found = _first_that_helps(lines, stop, scan)
+        try:
+            found = _first_that_helps(lines, stop, scan)
+        except _TooLongError:
+            return None
         if found is None:
             return None
         number, mending, stop = found
@@ -81,6 +90,24 @@ def mend(text: str, file: str, scan: Callable[[str], Stop | None], slips: Mistak
         columns[number] = _origins(lines[number], mending.line, columns.get(number))
         lines[number] = mending.line
     return None
+
+
+class _TooLongError(Exception):
+    """The trials for this text have scanned all that they may."""
+
+
+def _measured(scan: Callable[[str], Stop | None]) -> Callable[[str], Stop | None]:
+    """Return a scan that raises `_TooLongError` after `MOST_SCANNED` signs."""
+    left = MOST_SCANNED
+
+    def measured(text: str) -> Stop | None:
+        nonlocal left
+        left -= len(text)
+        if left < 0:
+            raise _TooLongError
+        return scan(text)
+
+    return measured
 
 
 def _first_that_helps(
@@ -199,7 +226,7 @@ def _quotes(line: str) -> Iterator[_Mending]:
         if mark == "'" and place > 0 and line[place - 1].isalnum():
             continue
         ends = [len(rest.rstrip()), *(found.start() for found in re.finditer(r"(?<!\s)\s*+[,}\]]", rest))]
-        for end in sorted(dict.fromkeys(ends)):
+        for end in sorted(dict.fromkeys(ends[:_MOST_ENDS])):
             yield _Mending(line[: place + 1] + rest[:end] + mark + rest[end:], never, certain=False, column=place)
         yield _Mending(line[:place] + line[place + 1 :], never, certain=False, column=place)
 

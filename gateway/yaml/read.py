@@ -145,8 +145,12 @@ def _mended_tree(text: str, file: str, mistakes: Mistakes) -> tuple[Node | None]
 
     There is no tree of a text whose author can have meant another one too, so that nothing else is said of it.
     """
+    tried: set[str] = set()
     for indent in (2, 1):
         repaired = repair(text, indent, file)
+        if repaired.text in tried:
+            continue
+        tried.add(repaired.text)
         slips, again = Mistakes(), Mistakes()
         mended = mend(repaired.text, file, _stop, slips)
         if mended is None or not mended.columns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.yaml.broken_lines import LONGEST, Stop, mend
+from gateway.yaml.broken_lines import LONGEST, MOST_SCANNED, Stop, mend
 from gateway.yaml.mistakes import Mistakes
 from gateway.yaml.read import read_yaml
 
@@ -65,3 +65,18 @@ def test_a_text_that_has_no_slip_is_left() -> None:
 def test_a_fault_that_no_line_explains_is_none_of_these() -> None:
     """The scanner's own words name it then."""
     assert mend("a: 1", "p", lambda _: Stop(0, 0, "something else"), Mistakes()) is None
+
+
+@pytest.mark.parametrize("sign", ["'", '"', "]", "}", "[", "{", ",", "- ", ": ", "（", "a: "])
+@pytest.mark.parametrize("behind", [",", "]", "}", "'", '"', "（"])
+def test_the_trials_for_a_text_have_an_end(sign: str, behind: str) -> None:
+    """However many signs of a file could be meant otherwise, its trials scan no more than they may."""
+    scanned: list[int] = []
+
+    def scan(text: str) -> Stop:
+        scanned.append(len(text))
+        return Stop(len(scanned) % 3, 0, f"quoted scalar {len(scanned)}")
+
+    text = "\n".join([*(f"k{number}: {sign * 9}{behind * 300}" for number in range(100)), sign + behind * 4_000])
+    assert mend(text, "p", scan, Mistakes()) is None
+    assert sum(scanned) <= MOST_SCANNED
