@@ -113,8 +113,8 @@ def test_a_cookie_beside_ours_locks_nobody_out(junk: str) -> None:
         assert find_ticket(brought(*values), NAME, SEALED) == MINE
 
 
-@pytest.mark.parametrize("other", [OTHER, SEALED.cookie(OTHER)])
-@pytest.mark.parametrize("mine", [MINE, SEALED.cookie(MINE)])
+@pytest.mark.parametrize("other", [OTHER, SEALED.cookie(OTHER)], ids=["plain", "sealed"])
+@pytest.mark.parametrize("mine", [MINE, SEALED.cookie(MINE)], ids=["plain", "sealed"])
 def test_of_two_that_may_be_ours_neither_is_believed(mine: str, other: str) -> None:
     """Somebody who plants a session of their own must not have this person act in it."""
     for values in permutations((mine, other)):
