@@ -4,6 +4,8 @@ PYTHON ?= python3
 PORT ?= 8080
 ARGS ?=
 SECONDS ?= 3600
+# Processes that share the tests, file by file: a core each, at most four.
+JOBS ?= $(shell cores=$$(nproc); echo $$((cores < 4 ? cores : 4)))
 BASE ?= debian:bookworm-slim
 IMAGE ?= localhost/sekisho:$(VERSION)
 HELM_VERSION := v3.22.0
@@ -51,9 +53,9 @@ help: ## list the targets
 demo: $(VENV)/.run ## provider, gateway and five applications on http://localhost:PORT/ (PORT=8080)
 	@exec $(BIN)/sekisho demo --port $(PORT) $(ARGS)
 
-test: $(VENV)/.peers ## the tests but the long ones, in random order (ARGS="-k name")
+test: $(VENV)/.peers ## the tests but the long ones, in random order, two at once on two cores (ARGS="-k name", JOBS=1)
 	@tools/need $(FOR_TESTS)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(VENV)/.peers $(VENV)/.site $(VENV)/.upkeep ## every test: storms, 100,000 examples, gigabytes
 	@tools/need $(FOR_LONG_TESTS)
