@@ -14,7 +14,6 @@ from base64 import b64encode
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
-from unicodedata import category
 from urllib.parse import quote_from_bytes
 
 from gateway.policy.verdict import ActingFact, Fact, Permit
@@ -29,6 +28,10 @@ _TEXT = frozenset(
     {Fact.NAME, Fact.ADDRESS, Fact.PREFECTURE, Fact.MUNICIPALITY, Fact.TOWN, Fact.TOWN_CANONICAL, ActingFact.FOR}
 )
 _VISIBLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_UNSAYABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""The characters of Unicode's categories Cc, Zl, Zp and Cs, to which no version of Unicode adds any."""
+_RESERVED = re.compile(rb"[^A-Za-z0-9_.~-]+")
+"""The bytes that are not as they are in a URL (RFC 3986 section 2.3)."""
 
 GETA = "〓"
 """Stands for a character that the App's charset has no place for, as printers' type did; in both Japanese charsets."""
@@ -131,7 +134,7 @@ def sayable(name: str, text: str) -> bool:
     character in a name. Encoded, it would pass every check on the way and arrive there whole.
     """
     if name in _TEXT:
-        return bool(text) and not any(category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in text)
+        return bool(text) and _UNSAYABLE.search(text) is None
     return _VISIBLE.fullmatch(text) is not None
 
 
@@ -142,6 +145,9 @@ def _value(name: str, text: str, settings: HeaderSettings) -> tuple[bytes | None
     if name not in _TEXT:
         basic = name == Fact.BIRTHDATE and settings.birthdate == "basic"
         encoded, lost = (text.replace("-", "") if basic else text).encode("ascii"), 0
+    elif settings.charset == "utf-8" and settings.encoding == "percent":
+        # As nearly every App has it. Each byte of a character that is not ASCII is reserved.
+        encoded, lost = _RESERVED.sub(_quoted, text.encode()), 0
     else:
         signs, lost = _in_charset(text, settings.charset)
         encoded = b"".join(signs)
@@ -155,6 +161,10 @@ def _value(name: str, text: str, settings: HeaderSettings) -> tuple[bytes | None
     if not encoded or len(encoded) > settings.longest:
         return None, 0
     return encoded, lost
+
+
+def _quoted(bytes_: re.Match[bytes]) -> bytes:
+    return b"%" + bytes_[0].hex("%").upper().encode("ascii")
 
 
 @lru_cache(maxsize=8_192)

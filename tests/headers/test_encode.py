@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from urllib.parse import unquote_to_bytes
+from unicodedata import category
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.headers.encode import assertion_line, every_header, header_name, identity_lines
+from gateway.headers.encode import assertion_line, every_header, header_name, identity_lines, sayable
 from gateway.policy.verdict import Permit, RuleId
 from gateway.settings.settings import HeaderSettings
 from gateway.wire.eucjp_ms import NAME as EUCJP_MS
@@ -104,6 +105,21 @@ def test_control_characters_leave_a_fact_out(name: str, encoding: str) -> None:
 
     assert lines.lines == b"X-Verified-Age: 38\r\n"
     assert lines.losses.left_out == 1
+
+
+def test_no_control_character_of_unicode_is_said() -> None:
+    """Of all characters: control characters, halves of pairs, and separators of lines and paragraphs."""
+    unsaid = {sign for sign in map(chr, range(0x110000)) if not sayable("name", f"a{sign}")}
+
+    assert unsaid == {sign for sign in map(chr, range(0x110000)) if category(sign) in ("Cc", "Cs", "Zl", "Zp")}
+
+
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=60))
+def test_a_text_is_quoted_as_a_url_is(text: str) -> None:
+    """Property: every byte but letters, digits and four marks is told by two capital digits."""
+    lines = identity_lines(permit(("name", text)), HeaderSettings(longest=10_000))
+
+    assert lines.lines == b"X-Verified-Name: %b\r\n" % quote_from_bytes(text.encode(), safe="").encode()
 
 
 @given(
