@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+import msgspec
+
 from gateway.instant import Instant
 
 NOT_TOLD: Instant = 0.0
@@ -37,9 +39,8 @@ class Gender(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Birthdate:
-    """A day of birth, whose month and day may be unknown (生年月日不詳).
+class Birthdate(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A day of birth, whose month and day may be unknown (生年月日不詳). A record has its three parts in a row.
 
     Raises:
         ValueError: there is no such day, or a day is given without its month.
@@ -101,8 +102,7 @@ class Acting:
     """Her role in a group."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """A person as one client of the provider knows her.
 
     `asked` has the scopes of her sign-in. A scope that is in

@@ -27,6 +27,7 @@ from gateway.observe.causes import INTERNAL_ERROR
 from gateway.pipeline.outcome import Answer, Forward
 from gateway.pipeline.problem import problem
 from gateway.pipeline.small_page import for_person
+from gateway.request.brought import Brought
 from gateway.request.head_reader import Arrival
 from gateway.request.inbound import Framing
 from gateway.route.route import Route
@@ -66,6 +67,7 @@ class Ending(Receiver):
         "_app_name",
         "_arrival",
         "_began",
+        "_brought",
         "_bytes_in",
         "_bytes_out",
         "_candidate",
@@ -96,7 +98,6 @@ class Ending(Receiver):
         "inbound",
         "session",
         "stage",
-        "ticket",
         "tunnel_idle",
         "upload",
         "upstream",
@@ -111,7 +112,7 @@ class Ending(Receiver):
         self._table = table
         self.stage = _DECIDING
         self.session: SessionState = _NO_TICKET
-        self.ticket: Ticket | None = None
+        self._brought: Brought | None = None
         self.upstream: Exchanger | None = None
         """The connection to the application or the portal, while this request holds it."""
         self.upload: Upload | None = None
@@ -154,6 +155,11 @@ class Ending(Receiver):
             if inbound.framing is Framing.CHUNKED and inbound.method in BODYLESS and not arrival.expects_continue:
                 self.stage = _UNDECIDED
                 self._since = self._began
+
+    @property
+    def ticket(self) -> Ticket | None:
+        """The ticket that the browser brought, if there is one."""
+        return None if self._brought is None else self._brought.ticket
 
     @property
     def over(self) -> bool:

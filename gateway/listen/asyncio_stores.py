@@ -12,17 +12,16 @@ from gateway.errors import StoreUnavailableError
 from gateway.limits.asyncio_entry import CancelledEntry, ReservedEntry
 from gateway.listen.services import RequestServices
 from gateway.pipeline.outcome import MayGiveBack, NeedReservation, Step
-from gateway.request.inbound import Inbound
-from gateway.route.table import RouteTable
 from gateway.session.session import Gone, Limited, SessionState
 from gateway.session.ticket import Ticket
 
 
-async def session_of(ticket: Ticket, inbound: Inbound, table: RouteTable, services: RequestServices) -> SessionState:
-    """Ask the store of sessions, unless too many tickets that stand for nothing came from this address."""
-    client = inbound.client_address
-    brought = table.brought(inbound)
-    rate, reason = services.lookups.of(sealed=brought is not None and brought.sealed)
+async def session_of(ticket: Ticket, client: str, services: RequestServices, *, sealed: bool) -> SessionState:
+    """Ask the store of sessions, unless too many tickets that stand for nothing came from this client's address.
+
+    `sealed`: the ticket bears our seal.
+    """
+    rate, reason = services.lookups.of(sealed=sealed)
     if (wait := rate.wait(client, services.clock())) is not None:
         # This is not "signed out": a person with a real session can use it again soon.
         services.observer.limited(reason)

@@ -354,7 +354,8 @@ def _made(
         account = None if found.accounts is None else found.accounts.get(route.name)
         if account is None or not account.valid_from <= now < account.valid_until:
             return NeedAccount(route, found)
-        person, until = replace(found.session.identity, acting=account.acting), account.valid_until
+        person = msgspec.structs.replace(found.session.identity, acting=account.acting)
+        until = account.valid_until
     decision = rule.decide(inbound, person, now)
     if rule.accounts is not None and person is not None and person.acting is None and account is not None:
         asked = _asking_for_account(decision.verdict, rule, account, route, inbound, known)

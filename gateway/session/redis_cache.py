@@ -229,7 +229,7 @@ class CachedReader:
         # The marker stands before the question goes out.
         marker = self.cache.place(ticket, name, self._monotonic())
         try:
-            session = await self._store.find(ticket)
+            session = await self._store.find_named(ticket, name)
         except StoreUnavailableError:
             self.cache.give_up(marker)
             return _UNAVAILABLE
@@ -242,7 +242,7 @@ class CachedReader:
             return _GONE
         self.counts.found += 1
         found = Found(session, ledger=Ledger(ticket, self.cache.told))
-        if self._is_told_of(self._store.record_key(name)):
+        if self._is_told_of(name):
             self.cache.keep(marker, found)
         else:
             self.cache.give_up(marker)
@@ -257,11 +257,13 @@ class CachedReader:
         self.counts.stale += 1
         return stale
 
-    def _is_told_of(self, key: str) -> bool:
-        """Whether the server that answered for this key is one that tells us: a slot may have moved to a new one."""
+    def _is_told_of(self, name: str) -> bool:
+        """Whether the server that answered for a session is one that tells us: a slot may have moved to a new one."""
+        if not self._store.is_cluster:
+            return True
         redis = self._store.redis
         if is_cluster(redis):
-            node = redis.get_node_from_key(key)
+            node = redis.get_node_from_key(self._store.record_key(name))
             return node is not None and any(place.address == (node.host, int(node.port)) for place in self._places)
         return True
 

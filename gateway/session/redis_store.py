@@ -183,6 +183,7 @@ class RedisStore:
         self.on_fault: Callable[[StoreFault], None] | None = None
         """It is called at each failure, before the caller gets the error."""
         self.redis = redis
+        self.is_cluster = is_cluster(redis)
         self.prefix = prefix
         self.unopened = 0
         """Records seen that did not open: of a retired secret, or tampered with."""
@@ -222,8 +223,11 @@ class RedisStore:
 
     async def find(self, ticket: Ticket) -> Session | None:
         """See `SessionStore`."""
-        name = ticket_name(ticket)
-        if is_cluster(self.redis):
+        return await self.find_named(ticket, ticket_name(ticket))
+
+    async def find_named(self, ticket: Ticket, name: str) -> Session | None:
+        """Do what `find` does for a caller that knows the name of the session already."""
+        if self.is_cluster:
             # Its nodes are asked each by itself.
             (found,) = await self._find((name,))
             if isinstance(found, StoreUnavailableError):
@@ -258,8 +262,14 @@ class RedisStore:
         found: list[_Replies | StoreUnavailableError] = []
         for record, silent in zip(replies[::2], replies[1::2], strict=True):
             # A key that is none of ours fails its own look-up, and not those beside it.
-            wrong = next((each for each in (record, silent, ended) if isinstance(each, Exception)), None)
-            found.append((record, silent, ended) if wrong is None else StoreUnavailableError(fault_of(wrong)))
+            if isinstance(record, Exception):
+                found.append(StoreUnavailableError(fault_of(record)))
+            elif isinstance(silent, Exception):
+                found.append(StoreUnavailableError(fault_of(silent)))
+            elif isinstance(ended, Exception):
+                found.append(StoreUnavailableError(fault_of(ended)))
+            else:
+                found.append((record, silent, ended))
         return found
 
     async def create(self, ticket: Ticket, session: Session, *, begun_at: Instant | None = None) -> bool:
@@ -543,7 +553,7 @@ class RedisStore:
             ("SET", self._cause_key(name), repr(session.expires_at), "PX", _milliseconds(left + CAUSE_MEMORY)),
         ]
         looked_for: list[Command] = [*(("GET", key) for key in revocations), ("HGETALL", self.ended_key)]
-        if is_cluster(self.redis):
+        if self.is_cluster:
             # Its nodes keep no order among themselves.
             replies = [*await self._ask(*named), *await self._ask(*kept), *await self._ask(*looked_for)]
         else:
@@ -803,6 +813,8 @@ def _remaining(reply: object) -> int:
 def _ended_at(ended: object, client_id: str) -> Instant:
     """Return when everybody, or every session of this client, was revoked last."""
     pairs = _pairs(ended)
+    if not pairs:
+        return NEVER_REVOKED
     wanted = (b"all", f"c:{client_id}".encode())
     return max((_instant(moment) for name, moment in pairs if name in wanted), default=NEVER_REVOKED)
 

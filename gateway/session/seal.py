@@ -154,7 +154,10 @@ class Secrets:
 
     def get(self, secret_id: str) -> Secret | None:
         """Return the secret of that id, or `None` where it has been retired."""
-        return next((secret for secret in self.all if secret.id == secret_id), None)
+        for secret in self.all:
+            if secret.id == secret_id:
+                return secret
+        return None
 
     def pseudonym(self, client_id: str, subject: str) -> str:
         """Name a person in logs and listings without telling who: a keyed hash, 32 hexadecimal digits."""
@@ -193,7 +196,7 @@ def ticket_seals(secrets: Secrets, form: Literal["plain", "sealed", "sealed_only
     return TicketSeals(keys, issue_sealed=form != "plain", accept_plain=form != "sealed_only")
 
 
-class Header(msgspec.Struct, frozen=True, array_like=True):
+class Header(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The part of a record that is in clear."""
 
     secret_id: str
@@ -210,15 +213,15 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
     version."""
 
 
-class _Claims(msgspec.Struct, frozen=True, array_like=True):
+class _Claims(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The part that is sealed."""
 
     subject: str
     asked: tuple[str, ...]
     name: str | None
     address: str | None
-    birthdate: tuple[int, int | None, int | None] | None
-    gender: str | None
+    birthdate: Birthdate | None
+    gender: Gender | None
     acr: str | None
     provider_session: str | None
     host: str = ""
@@ -239,7 +242,6 @@ def seal(session: Session, ticket: Ticket, secret: Secret, nonce: bytes, *, tick
     `nonce` is 12 random bytes, never used before with the same ticket. `ticket_secret_id` is kept in the header.
     """
     identity = session.identity
-    birthdate = identity.birthdate
     header = _encode(
         Header(
             secret.id,
@@ -258,7 +260,7 @@ def seal(session: Session, ticket: Ticket, secret: Secret, nonce: bytes, *, tick
             tuple(sorted(identity.asked)),
             identity.name,
             identity.address,
-            None if birthdate is None else (birthdate.year, birthdate.month, birthdate.day),
+            identity.birthdate,
             identity.gender,
             identity.acr,
             session.provider_session,
@@ -296,8 +298,8 @@ def open_record(record: bytes, ticket: Ticket, secrets: Secrets) -> tuple[Sessio
             asked=_scopes(claims.asked),
             name=claims.name,
             address=claims.address,
-            birthdate=None if claims.birthdate is None else Birthdate(*claims.birthdate),
-            gender=None if claims.gender is None else Gender(claims.gender),
+            birthdate=claims.birthdate,
+            gender=claims.gender,
             acr=claims.acr,
         )
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -358,13 +360,14 @@ def _split(record: bytes) -> tuple[Header, bytes, bytes] | None:
 def _is_sound(header: Header) -> bool:
     """Say whether a header holds moments and names, since an attacker who writes to the store chooses its content."""
     names = (header.secret_id, header.client_id, header.pseudonym, header.ticket_secret_id, header.code_mark)
+    # One look at all: it is for single characters, which no joint can make.
+    together = "".join(names)
     return (
         is_instant(header.created_at)
         and is_instant(header.authenticated_at)
         and is_instant(header.expires_at)
-        and max(map(len, names)) <= _LONGEST_NAME
-        # One search for all: it looks for single characters, which no joint can make.
-        and OBEYED.search("".join(names)) is None
+        and (len(together) <= _LONGEST_NAME or max(map(len, names)) <= _LONGEST_NAME)
+        and ((together.isascii() and together.isprintable()) or OBEYED.search(together) is None)
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, assert_never
 
@@ -22,12 +22,10 @@ from gateway.session.ledger import Disclosure, Ledger
 from gateway.session.ticket import Ticket
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True, gc=False):
     """An identity known to one browser. Never accepted on a host of another client, nor on another host at all."""
 
-    identity: Identity = field(repr=False)
-    """Not shown: a session ends up in a log line or a traceback sooner or later."""
+    identity: Identity
     created_at: Instant
     expires_at: Instant
     """The absolute clock's end."""
@@ -42,6 +40,10 @@ class Session:
     def client_id(self) -> str:
         """The client whose subject this is."""
         return self.identity.client_id
+
+    def __repr__(self) -> str:
+        """Say nothing of the person: a session ends up in a log line or a traceback sooner or later."""
+        return f"Session(pseudonym={self.pseudonym!r}, created_at={self.created_at!r}, host={self.host!r})"
 
 
 @dataclass(frozen=True, slots=True)

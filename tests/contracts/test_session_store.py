@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.identity import Birthdate, Gender, Identity, Scope
@@ -183,7 +184,7 @@ async def test_a_session_comes_back_as_it_was(store: SessionStore) -> None:
 async def test_a_bare_session_comes_back_as_it_was(store: SessionStore) -> None:
     """An item that was not given is still not given."""
     identity = Identity(CLIENT, "sub-1", NOON, frozenset({Scope.OPENID}))
-    mine, kept = ticket(), replace(session(), identity=identity)
+    mine, kept = ticket(), msgspec.structs.replace(session(), identity=identity)
     await store.create(mine, kept)
 
     found = await store.find(mine)

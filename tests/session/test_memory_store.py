@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
+import msgspec
 import pytest
 
 from gateway.session.memory_store import MemoryStore
@@ -106,7 +106,7 @@ async def test_streams_go_over_to_the_same_subject_alone(store: MemoryStore) -> 
     cut: list[str] = []
     first, second, third = ticket(), ticket(), ticket()
     mine = session()
-    theirs = replace(mine, identity=replace(mine.identity, subject="someone-else"))
+    theirs = msgspec.structs.replace(mine, identity=msgspec.structs.replace(mine.identity, subject="someone-else"))
     await store.create(first, mine)
     store.watch(first, lambda: cut.append("cut"))
 
@@ -132,6 +132,6 @@ async def test_who_never_comes_back_takes_no_memory(store: MemoryStore, clocks: 
         await store.create(ticket(), session())
     clocks.pass_by(IDLE + 1)
 
-    await store.create(ticket(), replace(session(), created_at=clocks.wall))
+    await store.create(ticket(), msgspec.structs.replace(session(), created_at=clocks.wall))
 
     assert len(store) == 1

@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -65,7 +64,7 @@ async def test_no_claim_reaches_redis(redis_url: str, behind: Redis, open_worker
         CLIENT, CANARIES[0], time.time(), frozenset(Scope), CANARIES[1], CANARIES[2], Birthdate(*BIRTH), Gender.MALE,
         CANARIES[3],
     )  # fmt: skip
-    kept = replace(now_session(pseudonym=SECRETS.pseudonym(CLIENT, CANARIES[0])), identity=identity)
+    kept = msgspec.structs.replace(now_session(pseudonym=SECRETS.pseudonym(CLIENT, CANARIES[0])), identity=identity)
     seen: list[bytes] = []
     mine, next_one = new(), new()
 
@@ -82,7 +81,7 @@ async def test_no_claim_reaches_redis(redis_url: str, behind: Redis, open_worker
         thread = threading.Thread(target=listen)
         thread.start()
         worker = await open_worker(redis_url)
-        await worker.store.create(mine, replace(kept, provider_session="hash"))
+        await worker.store.create(mine, msgspec.structs.replace(kept, provider_session="hash"))
         await worker.reader.load(mine, time.time())
         await worker.store.replace(mine, next_one, kept)
         listed = [one async for one in worker.store.sessions(AllSessions())]
@@ -216,7 +215,8 @@ async def test_look_ups_at_once_each_find_their_own(quiet: Sessions, behind: Red
     people = {new(): f"person-{number}" for number in range(60)}
     for ticket, subject in people.items():
         made = now_session()
-        assert await store.create(ticket, replace(made, identity=replace(made.identity, subject=subject)))
+        identity = msgspec.structs.replace(made.identity, subject=subject)
+        assert await store.create(ticket, msgspec.structs.replace(made, identity=identity))
     strange, foreign, late = new(), new(), new()
     behind.lpush(record_key(foreign), b"a list")
     behind.set(idle_key(foreign), b"1")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import os
 import pickle
-from dataclasses import replace
 
 import msgspec
 import pytest
@@ -17,8 +16,8 @@ from hypothesis import strategies as st
 from gateway.identity import Birthdate, Gender, Identity, Scope
 from gateway.plain_text import OBEYED
 from gateway.policy.subject_code import subject_code
-from gateway.session.seal import Header, Secret, Secrets, _key, read_header, seal, unseal
-from gateway.session.sealed_box import NONCE_BYTES
+from gateway.session.seal import Header, Secret, Secrets, _associated, _key, read_header, seal, unseal
+from gateway.session.sealed_box import NONCE_BYTES, close_box, open_box
 from gateway.session.session import Session
 from gateway.session.ticket import new_ticket
 from tests.builders import CLIENT, NOON
@@ -135,7 +134,8 @@ def test_a_dump_and_the_secret_show_no_claim() -> None:
 
 def test_the_length_of_an_address_does_not_show() -> None:
     """Records of persons whose claims differ a little in length are as long as each other."""
-    short = replace(SESSION, identity=replace(PERSON, address="東京都渋谷区神南一丁目19番11号2"))
+    person = msgspec.structs.replace(PERSON, address="東京都渋谷区神南一丁目19番11号2")
+    short = msgspec.structs.replace(SESSION, identity=person)
 
     lengths = {len(seal(one, TICKET, SECRETS.first, NONCE)) for one in (SESSION, short)}
 
@@ -166,7 +166,7 @@ def test_a_session_of_the_version_before_is_opened_and_belongs_to_no_host() -> N
     """A record as that version sealed it: nobody is signed out by the upgrade, and a clock ends it."""
     session = unseal(bytes.fromhex(BEFORE), TICKET, SECRETS)
 
-    assert session == replace(SESSION, host="")
+    assert session == msgspec.structs.replace(SESSION, host="")
 
 
 def test_every_secret_opens_and_the_first_seals() -> None:
@@ -269,6 +269,37 @@ def test_any_bytes_are_a_header_or_none(rest: bytes) -> None:
     for record in (rest, b"\x01" + len(rest).to_bytes(2) + rest):
         read_header(record)
         assert unseal(record, TICKET, SECRETS) is None
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (0, 1),
+        (1, ["openid", "shoe size"]),
+        (4, [2001, 2, 30]),
+        (4, [2001, None, 3]),
+        (4, [2001, "2", 3]),
+        (4, [0, 0, 0]),
+        (5, "unknown"),
+        (7, 5),
+        (8, None),
+    ],
+)
+def test_claims_that_no_version_of_ours_writes_are_no_session(place: int, value: object) -> None:
+    """A record that opens with a day, a gender or a scope that does not exist is not half a person."""
+    record = seal(SESSION, TICKET, SECRETS.first, NONCE)
+    end = 3 + int.from_bytes(record[1:3])
+    key, bound_to = _key(SECRETS.first, TICKET), _associated(record[:end])
+    content = open_box(key, record[end:], bound_to)
+    assert content is not None
+
+    def sealed(claims: list[object]) -> bytes:
+        return record[:end] + close_box(key, NONCE, msgspec.msgpack.encode(claims), bound_to, padding=64)
+
+    claims = msgspec.msgpack.decode(content)
+    assert unseal(sealed(claims), TICKET, SECRETS) == SESSION
+    claims[place] = value
+    assert unseal(sealed(claims), TICKET, SECRETS) is None
 
 
 def _record(header: Header) -> bytes:

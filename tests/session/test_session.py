@@ -1,9 +1,9 @@
 """The parts of a session that it shows."""
 
 import gc
-from dataclasses import replace
 from math import nan
 
+import msgspec
 import pytest
 
 from gateway.policy.permit_cache import ReadyPermit
@@ -33,7 +33,8 @@ def permit_of(session: Session) -> ReadyPermit:
 def test_a_session_shows_no_claim_of_itself() -> None:
     """Printed by mistake, in a log line or a traceback, it names nobody."""
     one = session()
-    named = replace(one, identity=replace(one.identity, subject="ppid-1", name="関所 花子", address="神南一丁目"))
+    person = msgspec.structs.replace(one.identity, subject="ppid-1", name="関所 花子", address="神南一丁目")
+    named = msgspec.structs.replace(one, identity=person)
 
     found = Found(named, ledger=Ledger("the-ticket"))
     found.permit_cache.keep_permit(permit_of(named), object())
@@ -58,6 +59,7 @@ def test_a_remembered_session_is_no_work_for_the_garbage_collector() -> None:
         gc.collect()
 
     parts = [found, found.permit_cache, found.permit_cache.permits, ready, found.ledger, found.ledger._told]
+    parts += [one, one.identity, one.identity.birthdate]
     assert [part for part in parts if gc.is_tracked(part)] == []
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import combinations, product
 
+import msgspec
+
 from gateway.identity import Scope
 from gateway.instant import Instant, tokyo_day
 from gateway.policy.authoring.access_lines import Logged
@@ -346,7 +348,7 @@ def _askings(world: World, scopes: frozenset[Scope]) -> Iterator[World]:
     open_yet = sorted(scope for scope in scopes - {Scope.OPENID} if has.get(scope) is None)
     for number in range(len(open_yet) + 1):
         for unasked in combinations(open_yet, number):
-            yield replace(world, person=replace(person, asked=frozenset(Scope).difference(unasked)))
+            yield replace(world, person=msgspec.structs.replace(person, asked=frozenset(Scope).difference(unasked)))
 
 
 def _beside_the_facts(

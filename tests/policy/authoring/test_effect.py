@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 
+import msgspec
 import pytest
 
 from gateway.identity import Identity, Scope
@@ -174,7 +174,7 @@ def _kinds_that_tell(
     A session may only lack a fact that the rule asked for: the same person passed, as soon as she had been asked.
     """
     if fitting is not None and who is not None:
-        asked = fitting.decide(inbound, replace(who, asked=frozenset(Scope)), now).verdict
+        asked = fitting.decide(inbound, msgspec.structs.replace(who, asked=frozenset(Scope)), now).verdict
         if isinstance(asked, Permit):
             return {EffectKind.PERMITS, EffectKind.ASKS}
     return {EffectKind.PERMITS}
