@@ -67,7 +67,6 @@ class Ending(Receiver):
         "_app_name",
         "_arrival",
         "_began",
-        "_brought",
         "_bytes_in",
         "_bytes_out",
         "_candidate",
@@ -94,6 +93,7 @@ class Ending(Receiver):
         "_waited",
         "_wall_time",
         "_watch",
+        "brought",
         "half_closed",
         "inbound",
         "session",
@@ -112,7 +112,7 @@ class Ending(Receiver):
         self._table = table
         self.stage = _DECIDING
         self.session: SessionState = _NO_TICKET
-        self._brought: Brought | None = None
+        self.brought: Brought | None = None
         self.upstream: Exchanger | None = None
         """The connection to the application or the portal, while this request holds it."""
         self.upload: Upload | None = None
@@ -159,7 +159,7 @@ class Ending(Receiver):
     @property
     def ticket(self) -> Ticket | None:
         """The ticket that the browser brought, if there is one."""
-        return None if self._brought is None else self._brought.ticket
+        return None if self.brought is None else self.brought.ticket
 
     @property
     def over(self) -> bool:

@@ -107,7 +107,7 @@ class RequestSide(Ending):
                 self.inbound = inbound = original
         session = self.session
         if inbound.cookie and (brought := table.brought(inbound)) is not None:
-            self._brought = brought
+            self.brought = brought
             session = self.session = services.sessions.peek(brought.ticket, self._wall_time)
         step = services.step(inbound, session, self._wall_time, table)
         # The usual case first, and without a match's isinstance calls.
@@ -178,10 +178,10 @@ class RequestSide(Ending):
 
     async def _step_with_account(self, need: NeedAccount) -> Step | NeedRecord:
         services = self._services
-        if services.accounts is None or self._brought is None:
+        if services.accounts is None or self.brought is None:
             raise RuntimeError("a rule looks at accounts, and the App has none")
         try:
-            await services.accounts.load(need.route, need.found, self._brought.ticket)
+            await services.accounts.load(need.route, need.found, self.brought.ticket)
         except StoreUnavailableError:
             return store_unavailable(need.route, self.inbound, self.session)
         step = services.step(self.inbound, self.session, services.clock(), self._table)
@@ -190,7 +190,7 @@ class RequestSide(Ending):
         return step
 
     async def _read_session(self, ticket: Ticket) -> None:
-        brought = self._brought
+        brought = self.brought
         sealed = brought is not None and brought.sealed
         session = self.session = await session_of(ticket, self.inbound.client_address, self._services, sealed=sealed)
         if isinstance(session, Limited):

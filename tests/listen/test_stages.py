@@ -22,6 +22,7 @@ from gateway.listen.asyncio_exchange import Exchange
 from gateway.listen.stages import BEGUN, STAGES, TUNNELS, WAITING_FOR_ANSWER, Stage, StageEvent
 from gateway.pipeline.outcome import Answer, AskPortal, Forward, NeedReservation, NeedSession, Step
 from gateway.pipeline.visit import OwnPage, Visit
+from gateway.request.brought import Brought
 from gateway.request.head_reader import Arrival
 from gateway.request.inbound import Framing
 from gateway.session.session import Found
@@ -222,7 +223,7 @@ class World:
         self.exchange = Exchange(
             self.client, services, Arrival(request, keep_alive=True, minor=1, expects_continue=False), table
         )
-        self.exchange.ticket = TICKET
+        self.exchange.brought = Brought(TICKET, sealed=False)
         self.kind, self.navigates = kind, navigates
         self.left = BODY if kind == "post" else b"1\r\nx\r\n0\r\n\r\n" if kind == "delete" else b""
         self.halves: set[str] = set()

@@ -104,7 +104,7 @@ async def test_an_exchange_that_stands_still_holds_up_no_other(store: Store) -> 
     stuck = [*await begun(lookups, "a"), *await begun(lookups, "b")]
     began = asyncio.get_running_loop().time()
 
-    assert await asyncio.gather(lookups.of("c"), lookups.of("d")) == ["c", "d"]
+    assert [*await asyncio.gather(lookups.of("c"), lookups.of("d"))] == ["c", "d"]
     assert asyncio.get_running_loop().time() - began >= LONGEST / 2
     assert not any(each.done() for each in stuck)
     assert store.asked[-1] == ("c", "d")
