@@ -11,63 +11,20 @@ import hmac
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from hashlib import sha256
 
-from gateway.accounts.recipe import Headers, set_cookies
+from gateway.accounts.set_cookie import Headers, SetCookie, read_set_cookie, set_cookies
 from gateway.instant import Instant
 from gateway.session.ticket import Ticket
 
 HASH_SIGNS = 32
 """Signs of a cookie's hash: 128 bits."""
 
-LONGEST_COOKIE = 8 * 1024
-"""Bytes of a cookie that can count."""
-
 _OVER = "-"
 """Stands before the hash of a cookie whose session the application has ended."""
 
 _DOMAIN = b"sekisho.accounts.cookies.v1:"
-_ATTRIBUTE = re.compile(rb";\s*([A-Za-z-]+)\s*(?:=\s*([^;]*))?")
 _COOKIE_LINE = re.compile(rb"\r\nCookie: ([^\r\n]*)")
-
-
-@dataclass(frozen=True, slots=True)
-class SetCookie:
-    """A cookie as an answer sets it."""
-
-    name: bytes
-    value: bytes
-    path: bytes
-    over: bool
-    """It expires the cookie."""
-
-
-def read_set_cookie(line: bytes, at: str, now: Instant) -> SetCookie | None:
-    """Return a `Set-Cookie` line's cookie as browsers read it (RFC 6265bis section 5.6); `at`: the target asked."""
-    pair = line.partition(b";")[0]
-    name, equals, value = pair.partition(b"=")
-    if not equals or not name.strip() or len(line) > LONGEST_COOKIE:
-        return None
-    path, over, has_age = b"", False, False
-    for found in _ATTRIBUTE.finditer(line, len(pair)):
-        word, text = found[1].lower(), (found[2] or b"").strip()
-        if word == b"path":
-            path = text
-        elif word == b"max-age" and re.fullmatch(rb"-?[0-9]+", text):
-            over, has_age = text.startswith(b"-") or not text.strip(b"0"), True
-        elif word == b"expires" and not has_age:
-            over = _is_past(text, now)
-    if not path.startswith(b"/"):
-        path = at.partition("?")[0].rpartition("/")[0].encode("ascii", "replace") or b"/"
-    return SetCookie(name.strip(), value.strip(), path, over)
-
-
-def _is_past(text: bytes, now: Instant) -> bool:
-    try:
-        return parsedate_to_datetime(text.decode("ascii").replace("-", " ")).timestamp() <= now
-    except (ValueError, TypeError, OverflowError):
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +46,14 @@ class Jar:
         return Jar(tuple(kept.values()))
 
     def field_for(self, target: str) -> bytes:
-        """Return the value of the Cookie field for a target; empty if none fits."""
+        """Return the value of the Cookie field for a target; empty if none fits.
+
+        Of two with one name, that of the longer path comes first (RFC 6265bis section 5.8.3): servers read that one.
+        """
         path = target.partition("?")[0].encode("ascii", "replace")
-        return b"; ".join(b"%b=%b" % (each.name, each.value) for each in self.cookies if _is_within(path, each.path))
+        fitting = [each for each in self.cookies if _is_within(path, each.path)]
+        fitting.sort(key=lambda each: -len(each.path))
+        return b"; ".join(b"%b=%b" % (each.name, each.value) for each in fitting)
 
 
 def _is_within(path: bytes, cookie_path: bytes) -> bool:

@@ -19,14 +19,17 @@ from gateway.accounts.recipe import (
     Form,
     Page,
     RecipeFault,
+    Reply,
     filled,
     has_ended,
+    is_no_answer,
     link_with,
     named_accounts,
+    plain_body,
     read_page,
-    set_cookies,
     succeeded,
 )
+from gateway.accounts.set_cookie import set_cookies
 from gateway.errors import GatewayError, UpstreamProtocolError, UpstreamTimeoutError
 from gateway.headers.strip import outbound
 from gateway.instant import Instant
@@ -45,15 +48,6 @@ _READ_AT_ONCE = 16 * 1024
 
 _PASSED_ON = frozenset({b"user-agent", b"accept-language"})
 """Fields of the person's browser that the application sees: some bind a session to them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An application's answer, whole."""
-
-    status: int
-    headers: Headers
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +142,7 @@ class Application:
         """Send the login form.
 
         Raises:
-            GatewayError: the application did not answer, and may have counted the login or not.
+            GatewayError: the application did not answer, or failed over it, and may have counted the login or not.
 
         """
         recipe = self.recipe
@@ -157,12 +151,15 @@ class Application:
         if body is None:
             return Refused()
         answer = await self._ask(route, person, "POST", recipe.post, login.jar, body, referer=recipe.page)
-        text = (await _read(answer)).text if answer.body else ""
-        if not succeeded(recipe.success, answer.status, answer.headers, text, recipe.post):
+        texts = recipe.success.text_present or recipe.success.text_absent
+        read = await _read(answer) if texts and answer.body else None
+        if not succeeded(recipe.success, answer, read, recipe.post, self._clock()):
+            if is_no_answer(answer):
+                raise UpstreamProtocolError(f"the application answered {answer.status} to a login")
             return Refused()
         lines = (*login.set_cookies, *(line for _, line in set_cookies(answer.headers)))
         jar = login.jar.after(answer.headers, recipe.post, self._clock())
-        return SignedInThere(jar, lines, self._account_of(answer.headers))
+        return SignedInThere(jar, lines, self._account_of(answer))
 
     async def is_alive(self, route: Route, person: Inbound, cookies: bytes) -> bool:
         """Ask a page that needs a login whether these cookies open it still.
@@ -212,9 +209,10 @@ class Application:
         answer = await self._ask(route, person, "POST", change.post, prepared.jar, body, referer=change.page)
         return prepared.jar.after(answer.headers, change.post, self._clock())
 
-    def _account_of(self, headers: Headers) -> str | None:
+    def _account_of(self, answer: Reply) -> str | None:
         """Return the account's own name from the cookie that begins with it."""
-        return next(iter(named_accounts(self.recipe.account_cookie, headers)), None)
+        recipe = self.recipe
+        return next(iter(named_accounts(recipe.account_cookie, answer.headers, recipe.post, self._clock())), None)
 
     async def sign_out(self, route: Route, person: Inbound, cookies: bytes) -> None:
         """End a session there, as the recipe says.
@@ -321,9 +319,18 @@ class Application:
 
 
 async def _read(reply: Reply) -> Page:
-    if len(reply.body) <= _READ_AT_ONCE:
-        return read_page(reply.body, reply.headers)
-    return await asyncio.to_thread(read_page, reply.body, reply.headers)
+    """Read a page.
+
+    Raises:
+        UpstreamProtocolError: it is too long, or in a content coding that nobody asked for.
+
+    """
+    body = plain_body(reply)
+    if body is None:
+        raise UpstreamProtocolError("the application's page is in a content coding that is not read, or too long")
+    if len(body) <= _READ_AT_ONCE:
+        return read_page(body, reply.headers)
+    return await asyncio.to_thread(read_page, body, reply.headers)
 
 
 class _Asking:

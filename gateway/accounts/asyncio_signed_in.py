@@ -29,7 +29,8 @@ from gateway.accounts.application_cookies import (
 from gateway.accounts.asyncio_application import SignedInThere
 from gateway.accounts.asyncio_linking import Linking
 from gateway.accounts.names import fold_account
-from gateway.accounts.recipe import has_ended, named_accounts, set_cookies
+from gateway.accounts.recipe import has_ended, named_accounts
+from gateway.accounts.set_cookie import set_cookies
 from gateway.errors import ApplicationSessionEndedError, GatewayError, StoreUnavailableError, UpstreamProtocolError
 from gateway.headers.telling import read_account
 from gateway.observe.events import Event
@@ -477,7 +478,8 @@ class _Request:
 
         A form of an extension may do that under an address that no `closed` names.
         """
-        named = named_accounts(self._owner.recipe.account_cookie, head.headers)
+        now = self._owner.linking.now()
+        named = named_accounts(self._owner.recipe.account_cookie, head.headers, self._target, now)
         if all(fold_account(name) == fold_account(self._counting) for name in named):
             return False
         inbound = self._person.inbound

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import codecs
 import re
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from html import unescape
 from html.parser import HTMLParser
+from http import HTTPStatus
 from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
+from gateway.accounts.set_cookie import Headers, given_cookies
+from gateway.instant import Instant
 from gateway.settings.settings import EndedSettings, SuccessSettings
 from gateway.wire.eucjp_ms import NAME as EUCJP_MS
-
-Headers = tuple[tuple[bytes, bytes], ...]
 
 LARGEST_PAGE = 1024 * 1024
 """Bytes of a page of the application that are read."""
@@ -46,6 +49,27 @@ _NO_CHARSETS = re.compile(r"idna|punycode|undefined|mbcs|oem|utf-7|utf-8-sig|utf
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9._-]{1,40})", re.IGNORECASE)
 _META = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?([A-Za-z0-9._-]{1,40})", re.IGNORECASE)
 _META_BYTES = 4_096
+_WINDOWS: Mapping[bytes, tuple[int, ...]] = {
+    b"gzip": (16 + zlib.MAX_WBITS,),
+    b"deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS),
+}
+"""The content codings that are read, as zlib names them. `deflate` comes with a head of its own, or without."""
+
+_JAPANESE = ("utf-8", "cp932", EUCJP_MS)
+"""The codecs of Japanese pages, beside ISO-2022-JP, in which a text begins and ends in its own way."""
+
+_LABELS = {
+    "utf-8": "UTF-8",
+    "cp932": "Shift_JIS",
+    EUCJP_MS: "EUC-JP",
+    "iso-2022-jp": "ISO-2022-JP",
+    "iso2022_jp": "ISO-2022-JP",
+    "cp1252": "windows-1252",
+}
+"""The names that browsers write into a field `_charset_`."""
+
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+_HIRAGANA = re.compile("[ぁ-ん]")
 _NOT_SENT = frozenset({"submit", "button", "image", "reset", "file"})
 
 
@@ -104,13 +128,25 @@ class TrialStep(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """An application's answer, whole."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     """A form as a browser would send it, before anything is filled in."""
 
     fields: tuple[tuple[str, str], ...]
     action: str = ""
+    """The address that it goes to, read from the page's `<base>` on."""
     posts: bool = True
     """Whether a browser sends it by POST."""
+    codec: str = ""
+    """The codec that it asks for by `accept-charset`; empty for the page's."""
     longest: Mapping[str, int] = field(default_factory=dict)
     """The most signs that a browser lets people write into a field, where the page says so."""
 
@@ -128,11 +164,32 @@ class Page:
     codec: str
     forms: tuple[Form, ...]
     links: tuple[str, ...]
+    body: bytes = field(repr=False)
 
     def form_with(self, names: Iterable[str]) -> Form | None:
         """Return the first form that has all these fields."""
         wanted = {name for name in names if name}
         return next((form for form in self.forms if wanted <= {name for name, _ in form.fields}), None)
+
+
+def plain_body(reply: Reply) -> bytes | None:
+    """Return an answer's body without its content coding; `None` if it is too long or in a coding that is not read.
+
+    Nobody asked for a coding. Some applications use one all the same, and a text would not be found in it.
+    """
+    stated = b",".join(value for name, value in reply.headers if name.lower() == b"content-encoding")
+    codings = [coding for each in stated.lower().split(b",") if (coding := each.strip()) not in (b"", b"identity")]
+    if not codings or not reply.body:
+        return reply.body
+    windows = _WINDOWS.get(codings[0].removeprefix(b"x-"), ()) if len(codings) == 1 else ()
+    for bits in windows:
+        reading = zlib.decompressobj(bits)
+        try:
+            body = reading.decompress(reply.body, LARGEST_PAGE + 1)
+        except zlib.error:
+            continue
+        return body if reading.eof and len(body) <= LARGEST_PAGE else None
+    return None
 
 
 def read_page(body: bytes, headers: Headers) -> Page:
@@ -142,14 +199,40 @@ def read_page(body: bytes, headers: Headers) -> Page:
     reader = _Reader()
     # Not closed: Python then looks through the whole rest of the page for each tag that is not whole.
     reader.feed(text)
-    return Page(text, codec, tuple(each.form for each in reader.forms), tuple(reader.links))
+    return Page(text, codec, reader.read_forms(), reader.read_links(), body)
 
 
 def filled(form: Form, values: Mapping[str, str], codec: str) -> bytes | None:
-    """Return the body of a form with these values in it; `None` if its charset cannot say them."""
-    kept = [(name, value) for name, value in form.fields if name not in values]
+    """Return the body of a form with these values in it; `None` if its charset cannot say them.
+
+    `codec` is the page's. A sign of the page's own fields that the charset does not have goes as browsers write it.
+    """
+    codec = form.codec or codec
+    kept = [
+        (name, _LABELS.get(codec, codec) if name.lower() == "_charset_" else _NEWLINE.sub("\r\n", value))
+        for name, value in form.fields
+        if name not in values
+    ]
     try:
-        return urlencode([*kept, *values.items()], encoding=codec, errors="strict").encode("ascii")
+        typed = urlencode([*values.items()], encoding=codec, errors="strict")
+    except UnicodeEncodeError:
+        return None
+    own = urlencode([(_in(codec, name), _in(codec, value)) for name, value in kept], encoding=codec, errors="strict")
+    return "&".join(part for part in (own, typed) if part).encode("ascii")
+
+
+def _in(codec: str, text: str) -> str:
+    """Return a text that the charset can say; browsers write a sign that it does not have as `&#10003;`."""
+    try:
+        text.encode(codec)
+    except UnicodeEncodeError:
+        return "".join(sign if _encoded(sign, codec) is not None else f"&#{ord(sign)};" for sign in text)
+    return text
+
+
+def _encoded(text: str, codec: str) -> bytes | None:
+    try:
+        return text.encode(codec)
     except UnicodeEncodeError:
         return None
 
@@ -163,22 +246,42 @@ def link_with(page: Page, part: str, at: str, origin: str) -> str | None:
     return next((target for target in targets if target is not None), None)
 
 
-def succeeded(success: SuccessSettings, status: int, headers: Headers, text: str, at: str) -> bool:
+def succeeded(success: SuccessSettings, reply: Reply, page: Page | None, at: str, now: Instant) -> bool:
     """Whether an answer is that to a good login: everything that the recipe says of one holds.
 
-    `at` is the target that was asked.
+    An error is none, unless the recipe names its status. `at` is the target that was asked; `page` is `None` if the
+    answer has no body.
     """
-    location = location_path(headers, at)
-    cookies = [name for name, _ in set_cookies(headers)]
+    location = location_path(reply.headers, at)
+    cookies = [name for name, _ in given_cookies(reply.headers, at, now)]
     return (
         success != SuccessSettings()
-        and (success.status is None or status == success.status)
-        and (not success.location or (location is not None and fits(success.location, location)))
-        and (not success.not_location or (location is not None and not fits(success.not_location, location)))
+        and (reply.status < HTTPStatus.BAD_REQUEST if success.status is None else reply.status == success.status)
+        and (not success.location or (location is not None and leads_to(location, success.location)))
+        and (not success.not_location or (location is not None and not leads_to(location, success.not_location)))
         and (not success.cookie or any(fits(success.cookie, name) for name in cookies))
-        and (not success.text_present or success.text_present in text)
-        and (not success.text_absent or success.text_absent not in text)
+        and (not success.text_present or (page is not None and success.text_present in page.text))
+        and (not success.text_absent or _lacks(reply, page, success.text_absent))
     )
+
+
+def is_no_answer(reply: Reply) -> bool:
+    """Whether an answer to a login says nothing about the password: the application failed, or was too busy."""
+    return reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR or reply.status == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def _lacks(reply: Reply, page: Page | None, text: str) -> bool:
+    """Whether an answer shows that a text is not there; only a redirect does so without a page.
+
+    Pages of errors often say their charset wrongly, or not at all. So the text is looked for in all charsets.
+    """
+    if page is None or not page.text.strip():
+        return HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST
+    if text in page.text or text in unescape(page.text):
+        return False
+    if text in page.body.decode("iso2022_jp", "replace"):
+        return False
+    return not any(said in page.body for said in (_encoded(text, codec) for codec in _JAPANESE) if said is not None)
 
 
 def has_ended(ended: EndedSettings, status: int, headers: Headers, at: str) -> bool:
@@ -186,16 +289,42 @@ def has_ended(ended: EndedSettings, status: int, headers: Headers, at: str) -> b
     if ended == EndedSettings() or (ended.status is not None and status != ended.status):
         return False
     location = location_path(headers, at) if ended.location else None
-    return not ended.location or (location is not None and fits(ended.location, location))
+    return not ended.location or (location is not None and leads_to(location, ended.location))
 
 
 def location_path(headers: Headers, at: str) -> str | None:
-    """Return the path that an answer's `Location` leads to; `None` without one."""
+    """Return the path that an answer's `Location` leads to, as `plain_path` spells it; `None` without one."""
     found = next((value for name, value in headers if name.lower() == b"location"), None)
     if found is None:
         return None
-    parts = _parts(found.decode("latin-1"), at)
-    return None if parts is None else parts[1].partition("?")[0] or "/"
+    parts = _parts(found.decode("utf-8", "replace").replace("\\", "/"), at)
+    return None if parts is None else plain_path(parts[1].partition("?")[0] or "/")
+
+
+def plain_path(path: str) -> str:
+    """Return one spelling for all by which an application may name one page of its own.
+
+    Java adds `;jsessionid=…` to the address of a redirect, Windows knows no capitals, and a browser takes out dots and
+    percent signs. Two pages whose paths differ in these alone are one page here.
+    """
+    segments: list[str] = []
+    parts = [part.partition(";")[0] for part in unquote(path).replace("\\", "/").lower().split("/")]
+    for part in parts:
+        if part == "..":
+            del segments[-1:]
+        elif part not in ("", "."):
+            segments.append(part)
+    end = "/" if segments and parts[-1] in ("", ".", "..") else ""
+    return "/" + "/".join(segments) + end
+
+
+def leads_to(path: str, pattern: str) -> bool:
+    """Whether a path, as `plain_path` spells it, is the pattern's; a `*` at an end stands for anything."""
+    begins, ends = "*" if pattern.startswith("*") else "", "*" if pattern.endswith("*") else ""
+    plain = plain_path(pattern.strip("*"))
+    if begins or ends:
+        return fits(f"{begins}{plain}{ends}", path)
+    return path.rstrip("/") == plain.rstrip("/")
 
 
 def fits(pattern: str, text: str) -> bool:
@@ -207,21 +336,14 @@ def fits(pattern: str, text: str) -> bool:
     return text.endswith(inner) if begins else text.startswith(inner) if ends else text == inner
 
 
-def set_cookies(headers: Headers) -> list[tuple[str, bytes]]:
-    """Return the cookies that an answer sets or expires: the name, and the whole line."""
-    lines = [value for name, value in headers if name.lower() == b"set-cookie"]
-    return [(line.partition(b"=")[0].strip().decode("latin-1"), line) for line in lines if b"=" in line]
+def named_accounts(pattern: str, headers: Headers, at: str, now: Instant) -> tuple[str, ...]:
+    """Return the accounts that an answer's cookies name: the part before a `|` of each whose name fits the pattern.
 
-
-def named_accounts(pattern: str, headers: Headers) -> tuple[str, ...]:
-    """Return the accounts that an answer's cookies name: the part before a `|` of each whose name fits the pattern."""
+    `at` is the target that was asked. A cookie that the answer takes away names nobody.
+    """
     if not pattern:
         return ()
-    values = (
-        unquote(line.partition(b"=")[2].partition(b";")[0].strip().decode("latin-1"))
-        for name, line in set_cookies(headers)
-        if fits(pattern, name)
-    )
+    values = (unquote(value) for name, value in given_cookies(headers, at, now) if fits(pattern, name))
     return tuple(name for value in values if (name := value.partition("|")[0].strip()))
 
 
@@ -246,15 +368,38 @@ def _codec_of(body: bytes, headers: Headers) -> str:
     kinds = [value.decode("latin-1") for name, value in headers if name.lower() == b"content-type"]
     stated = _CHARSET.search(kinds[0]) if kinds else None
     meta = _META.search(body[:_META_BYTES])
-    label = (stated[1] if stated else meta[1].decode("ascii") if meta else "utf-8").lower()
-    codec = _CODECS.get(label, label)
+    if body.startswith(codecs.BOM_UTF8):
+        return "utf-8"
+    if stated is None and meta is None:
+        return _guessed(body)
+    return _codec_named(stated[1] if stated else meta[1].decode("ascii") if meta else "") or "utf-8"
+
+
+def _codec_named(label: str) -> str | None:
+    """Return the codec of a charset; `None` if no browser has it."""
+    codec = _CODECS.get(label.lower(), label.lower())
     try:
         if _NO_CHARSETS.fullmatch(codecs.lookup(codec).name):
-            return "utf-8"
+            return None
         "".encode(codec)
     except LookupError:
-        return "utf-8"
+        return None
     return codec
+
+
+def _guessed(body: bytes) -> str:
+    """Return the codec of a page that states no charset, as browsers guess it: Japanese text has hiragana."""
+    if body.isascii():
+        return "iso2022_jp" if b"\x1b$" in body else "utf-8"
+    found: dict[str, int] = {}
+    for codec in ("utf-8", EUCJP_MS, "cp932"):
+        try:
+            found[codec] = len(_HIRAGANA.findall(body.decode(codec)))
+        except UnicodeDecodeError:
+            continue
+    if "utf-8" in found or not any(found.values()):
+        return "utf-8"
+    return max(found, key=lambda codec: found[codec])
 
 
 @dataclass
@@ -263,19 +408,66 @@ class _Form:
 
     action: str
     posts: bool
+    codec: str = ""
+    id: str = ""
     fields: list[tuple[str, str]] = field(default_factory=list)
     longest: dict[str, int] = field(default_factory=dict)
+    radios: dict[str, int] = field(default_factory=dict)
+    """The places of the fields that one of several buttons gives its value: the last one that is marked."""
+
+    def add(self, given: _Given) -> None:
+        """Take a field."""
+        if given.radio and given.name in self.radios:
+            self.fields[self.radios[given.name]] = (given.name, given.value)
+            return
+        if len(self.fields) >= MOST_FIELDS:
+            return
+        if given.radio:
+            self.radios[given.name] = len(self.fields)
+        self.fields.append((given.name, given.value))
+        if re.fullmatch(r"[0-9]{1,6}", given.longest):
+            self.longest[given.name] = int(given.longest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A field with its value."""
+
+    name: str
+    value: str
+    form: str | None = None
+    """The id of a form that it belongs to, wherever it stands."""
+    longest: str = ""
+    radio: bool = False
+
+
+@dataclass
+class _Option:
+    value: str | None
+    chosen: bool
+    off: bool
+    parts: list[str] = field(default_factory=list)
 
     @property
-    def form(self) -> Form:
-        return Form(tuple(self.fields), self.action, self.posts, dict(self.longest))
+    def said(self) -> str:
+        """Its value, or its text without one."""
+        return " ".join("".join(self.parts).split()) if self.value is None else self.value
 
 
 @dataclass
 class _Select:
     name: str
-    value: str | None = None
-    chosen: bool = False
+    form: str | None
+    several: bool
+    options: list[_Option] = field(default_factory=list)
+
+    @property
+    def sent(self) -> list[str]:
+        """The values that a browser sends."""
+        chosen = [each for each in self.options if each.chosen]
+        if not self.several:
+            chosen = chosen[-1:] or [each for each in self.options if not each.off][:1]
+        return [each.said for each in chosen if not each.off]
 
 
 @dataclass
@@ -283,6 +475,7 @@ class _Text:
     """A field whose value stands between its tags."""
 
     name: str
+    form: str | None
     parts: list[str] = field(default_factory=list)
 
 
@@ -291,66 +484,131 @@ class _Reader(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.forms: list[_Form] = []
-        self.links: list[str] = []
+        self._forms: list[_Form] = []
+        self._links: list[str] = []
+        self._base: str | None = None
+        self._elsewhere: list[_Given] = []
+        """Fields that name their form, which may come later."""
         self._form: _Form | None = None
         self._select: _Select | None = None
         self._area: _Text | None = None
+        self._sets: list[bool] = []
+        """The sets of fields that are open, and whether each is disabled."""
+
+    def read_forms(self) -> tuple[Form, ...]:
+        """Return the forms, once the page is read."""
+        ids: dict[str, _Form] = {}
+        for form in self._forms:
+            ids.setdefault(form.id, form)
+        for given in self._elsewhere:
+            if given.form in ids and given.form:
+                ids[given.form].add(given)
+        # A form without an address goes to its own page, with any base.
+        return tuple(
+            Form(
+                tuple(each.fields),
+                self._from_base(each.action) if each.action else "",
+                each.posts,
+                each.codec,
+                dict(each.longest),
+            )
+            for each in self._forms
+        )
+
+    def read_links(self) -> tuple[str, ...]:
+        """Return the addresses of the links, once the page is read."""
+        return tuple(map(self._from_base, self._links))
+
+    def _from_base(self, address: str) -> str:
+        try:
+            return address if self._base is None else urljoin(self._base, address)
+        except ValueError:
+            return address
 
     def parse_marked_section(self, i: int, report: int = 1) -> int:
         """Read `<![` as browsers do, as a comment up to the next `>`: Python knows a few words behind it alone."""
         return self.parse_bogus_comment(i, bool(report))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take a form, a field, or a link."""
-        values = {name: value or "" for name, value in attrs}
-        if tag == "a" and "href" in values:
-            self.links.append(values["href"])
-        elif tag == "form":
-            self._form = _Form(values.get("action", ""), values.get("method", "").strip().lower() == "post")
-            self.forms.append(self._form)
-        elif self._form is not None and "disabled" not in values:
-            self._field(tag, values)
+        """Take a form, a field, a link, or the base of all addresses."""
+        # Of an attribute that stands twice, the first one counts.
+        values = {name: value or "" for name, value in reversed(attrs)}
+        if tag == "select":
+            self._end_select()
+        match tag:
+            case "a" if "href" in values:
+                self._links.append(values["href"].strip())
+            case "base" if "href" in values and self._base is None:
+                self._base = values["href"].strip()
+            case "form" if self._form is None:
+                wanted = values.get("accept-charset", "").replace(",", " ").split()
+                self._form = _Form(
+                    values.get("action", "").strip(),
+                    values.get("method", "").strip().lower() == "post",
+                    next(filter(None, map(_codec_named, wanted)), ""),
+                    values.get("id", ""),
+                )
+                self._forms.append(self._form)
+            case "fieldset":
+                self._sets.append("disabled" in values)
+            case "option" | "optgroup":
+                self._option(tag, values)
+            case _ if not any(self._sets) and "disabled" not in values and values.get("name"):
+                self._field(tag, values["name"], values)
 
-    def _field(self, tag: str, values: Mapping[str, str]) -> None:
-        name = values.get("name", "")
-        if tag == "option" and self._select is not None:
-            if self._select.value is None or ("selected" in values and not self._select.chosen):
-                self._select.value = values.get("value", "")
-                self._select.chosen = "selected" in values
-        elif not name:
-            return
-        elif tag == "input":
-            kind = values.get("type", "text").lower()
-            if kind in ("checkbox", "radio"):
-                if "checked" in values:
-                    self._add(name, values.get("value", "on"))
-            elif kind not in _NOT_SENT:
-                self._add(name, values.get("value", ""), values.get("maxlength", ""))
-        elif tag == "select":
-            self._select = _Select(name)
-        elif tag == "textarea":
-            self._area = _Text(name)
+    def _option(self, tag: str, values: Mapping[str, str]) -> None:
+        if self._select is not None and tag == "option":
+            option = _Option(values.get("value"), "selected" in values, "disabled" in values)
+            self._select.options.append(option)
+
+    def _field(self, tag: str, name: str, values: Mapping[str, str]) -> None:
+        form = values.get("form")
+        match tag:
+            case "input":
+                kind = values.get("type", "text").strip().lower()
+                if kind in ("checkbox", "radio"):
+                    if "checked" in values:
+                        self._add(_Given(name, values.get("value", "on"), form, radio=kind == "radio"))
+                elif kind not in _NOT_SENT:
+                    self._add(_Given(name, values.get("value", ""), form, values.get("maxlength", "")))
+            case "select":
+                self._select = _Select(name, form, "multiple" in values)
+            case "textarea":
+                self._area = _Text(name, form)
+            case _:
+                pass
 
     def handle_data(self, data: str) -> None:
-        """Take the text of a field with several lines."""
+        """Take the text of a field with several lines, or of an option."""
         if self._area is not None:
             self._area.parts.append(data)
+        elif self._select is not None and self._select.options:
+            self._select.options[-1].parts.append(data)
 
     def handle_endtag(self, tag: str) -> None:
         """End a form or a field."""
-        if tag == "form":
-            self._form = self._select = self._area = None
-        elif tag == "select" and self._select is not None:
-            if self._select.value is not None:
-                self._add(self._select.name, self._select.value)
-            self._select = None
-        elif tag == "textarea" and self._area is not None:
-            self._add(self._area.name, "".join(self._area.parts))
-            self._area = None
+        match tag:
+            case "form":
+                self._end_select()
+                self._form = self._area = None
+            case "fieldset":
+                del self._sets[-1:]
+            case "select":
+                self._end_select()
+            case "textarea" if self._area is not None:
+                area, self._area = self._area, None
+                # A browser leaves out one newline at the beginning.
+                text = re.sub(r"\A(?:\r\n|\n|\r)", "", "".join(area.parts))
+                self._add(_Given(area.name, text, area.form))
 
-    def _add(self, name: str, value: str, longest: str = "") -> None:
-        if self._form is not None and len(self._form.fields) < MOST_FIELDS:
-            self._form.fields.append((name, value))
-            if re.fullmatch(r"[0-9]{1,6}", longest):
-                self._form.longest[name] = int(longest)
+    def _end_select(self) -> None:
+        select, self._select = self._select, None
+        if select is not None:
+            for value in select.sent:
+                self._add(_Given(select.name, value, select.form))
+
+    def _add(self, given: _Given) -> None:
+        if given.form is not None:
+            self._elsewhere.append(given)
+        elif self._form is not None:
+            self._form.add(given)

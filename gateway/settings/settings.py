@@ -596,17 +596,19 @@ class SuccessSettings:
     """The answer to a good login. Everything that is written must hold, and something must be written."""
 
     status: int | None = None
-    """The status of the answer."""
+    """The status of the answer. None: any below 400."""
     location: str = ""
-    """The path that `Location` leads to; a `*` at the end stands for any ending."""
+    """The path that `Location` leads to; a `*` at the end stands for any ending. Capitals, `;jsessionid=…` and a slash
+    at the end make no difference."""
     not_location: str = ""
-    """A path that `Location` does not lead to."""
+    """A path that `Location` does not lead to, in any of those spellings."""
     cookie: str = ""
-    """A cookie that the answer sets; a `*` at the end of the name stands for any ending."""
+    """A cookie that the answer sets; a `*` at the end of the name stands for any ending. One that the answer empties
+    or expires is none."""
     text_present: str = ""
     """A text that the page has."""
     text_absent: str = ""
-    """A text that the page does not have."""
+    """A text that the page does not have, in any charset. An answer without a page shows that by a redirect alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -616,7 +618,8 @@ class EndedSettings:
     SHORT: ClassVar = "location"
 
     location: str = ""
-    """The path that `Location` leads to; a `*` at the end stands for any ending."""
+    """The path that `Location` leads to; a `*` at the end stands for any ending. Capitals, `;jsessionid=…` and a slash
+    at the end make no difference."""
     status: int | None = None
     """The status of the answer."""
 

@@ -81,6 +81,8 @@ class OldApplication:
     """No connection can be made."""
     page: tuple[int, bytes] = (200, FORM)
     """The status and the body of the login page."""
+    refusal: tuple[int, Headers, bytes] = (200, (), b"wrong")
+    """The answer to a login that is not good."""
     silent: bool = False
     """It says nothing at all."""
     more_cookies: tuple[bytes, ...] = ()
@@ -130,7 +132,7 @@ class OldApplication:
                 if asked.form.get("marker") != "m1" or pairs.get("PRE") != "p1":
                     return 400, (), b"no marker"
                 if good is None or asked.form.get("pw") != good:
-                    return 200, (), b"wrong"
+                    return self.refusal
                 self.made += 1
                 value = f"s{self.made}"
                 self.sessions[value] = name

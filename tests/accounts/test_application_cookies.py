@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.accounts.application_cookies import (
-    LONGEST_COOKIE,
     Jar,
-    SetCookie,
     cookie_hash,
     cookie_key,
     cookies_in,
@@ -15,33 +13,11 @@ from gateway.accounts.application_cookies import (
     field_of,
     hashes_of,
     over,
-    read_set_cookie,
     with_cookies,
 )
 from tests.builders import NOON
 
 KEY = cookie_key("ticket")
-
-
-@pytest.mark.parametrize(
-    ("line", "read"),
-    [
-        (b"S=1", SetCookie(b"S", b"1", b"/a", over=False)),
-        (b"S=1; Path=/x; HttpOnly", SetCookie(b"S", b"1", b"/x", over=False)),
-        (b"S=; Max-Age=0; Path=/", SetCookie(b"S", b"", b"/", over=True)),
-        (b"S=1; max-age=-5; path=/", SetCookie(b"S", b"1", b"/", over=True)),
-        (b"S=1; Max-Age=60; Expires=Thu, 01-Jan-1970 00:00:01 GMT; Path=/", SetCookie(b"S", b"1", b"/", over=False)),
-        (b"S=deleted; expires=Thu, 01-Jan-1970 00:00:01 GMT; Path=/", SetCookie(b"S", b"deleted", b"/", over=True)),
-        (b"S=1; Expires=Thu, 01 Jan 2099 00:00:00 GMT; Path=/", SetCookie(b"S", b"1", b"/", over=False)),
-        (b"S=1; Expires=soon; Path=/", SetCookie(b"S", b"1", b"/", over=False)),
-        (b"nothing", None),
-        (b"=1", None),
-        (b"S=" + b"x" * LONGEST_COOKIE, None),
-    ],
-)
-def test_a_set_cookie_is_read_as_browsers_read_it(line: bytes, read: SetCookie | None) -> None:
-    """Name, value, path, and whether it ends the cookie."""
-    assert read_set_cookie(line, "/a/b?c", NOON) == read
 
 
 def test_a_jar_keeps_the_last_of_each_and_sends_what_fits_the_path() -> None:
@@ -53,6 +29,13 @@ def test_a_jar_keeps_the_last_of_each_and_sends_what_fits_the_path() -> None:
     assert jar.field_for("/") == b"S=2"
     assert set(jar.field_for("/admin/x?y").split(b"; ")) == {b"S=2", b"A=1"}
     assert jar.field_for("/administrator") == b"S=2"
+
+
+def test_of_two_cookies_with_one_name_that_of_the_longer_path_comes_first() -> None:
+    """Servers read the first one, and browsers send them so."""
+    lines = ((b"Set-Cookie", b"S=site; Path=/"), (b"Set-Cookie", b"S=app; Path=/app"))
+
+    assert Jar().after(lines, "/login", NOON).field_for("/app/page") == b"S=app; S=site"
 
 
 def test_a_cookie_counts_for_its_session_account_and_value_alone() -> None:

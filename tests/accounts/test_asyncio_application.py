@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from gateway.accounts import asyncio_application
 from gateway.accounts.asyncio_application import Application, Refused, SignedInThere
 from gateway.accounts.recipe import LARGEST_PAGE, RecipeFault
 from gateway.errors import UpstreamProtocolError, UpstreamTimeoutError, UpstreamUnreachableError
-from gateway.settings.settings import LogoutSettings, RecipeSettings
+from gateway.settings.settings import LogoutSettings, RecipeSettings, SuccessSettings
 from tests import builders
 from tests.accounts.old_application import FORM, RECIPE, Clock, OldApplication
 
@@ -96,6 +97,28 @@ async def test_the_applications_own_name_of_the_account_counts() -> None:
 
     assert isinstance(login, SignedInThere)
     assert login.account == "s1"
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_an_application_that_fails_over_a_login_has_refused_nobody(status: int) -> None:
+    """The password may be good: nobody has to prove an account again because a database was away."""
+    old = OldApplication(refusal=(status, (), b"no database"))
+
+    with pytest.raises(UpstreamProtocolError):
+        await of(old).sign_in(ROUTE, PERSON, "yamada", "guess")
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"br"])
+async def test_a_wrong_password_is_not_hidden_by_a_coding_that_nobody_asked_for(coding: bytes) -> None:
+    """The page is unpacked, or it is no answer; it never lacks a text because it is packed."""
+    recipe = replace(RECIPE, success=SuccessSettings(text_absent="wrong"))
+    old = OldApplication(refusal=(200, ((b"Content-Encoding", coding),), gzip.compress(b"wrong")))
+
+    if coding == b"gzip":
+        assert await of(old, recipe).sign_in(ROUTE, PERSON, "yamada", "guess") == Refused()
+    else:
+        with pytest.raises(UpstreamProtocolError, match="coding"):
+            await of(old, recipe).sign_in(ROUTE, PERSON, "yamada", "guess")
 
 
 async def test_an_application_that_is_away_is_an_error() -> None:

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 from gateway.accounts.accounts import CHANGE_SECONDS, KeptPassword, KeptPasswords
 from gateway.accounts.application_cookies import Jar
-from gateway.accounts.asyncio_application import Application, Reply, SignedInThere
+from gateway.accounts.asyncio_application import Application, SignedInThere
 from gateway.accounts.asyncio_linking import AppParts, LinkEnd, Linking
 from gateway.accounts.asyncio_watching import LinkWatches
 from gateway.accounts.attempts import OPEN_SECONDS, attempt_limits
 from gateway.accounts.memory_accounts import MemoryAccounts
 from gateway.accounts.passwords import NONCE, open_password, seal_password
+from gateway.accounts.recipe import Reply
 from gateway.errors import GatewayError, UpstreamOverloadedError, UpstreamProtocolError, UpstreamUnreachableError
 from gateway.request.inbound import Inbound
 from gateway.route.route import Route

@@ -342,6 +342,21 @@ async def test_a_login_page_that_has_changed_is_no_wrong_password(town: Town) ->
     assert len(await town.linking.accounts_of(ROUTE, HANAKO)) == 1
 
 
+async def test_an_application_without_its_database_burns_no_kept_password(town: Town) -> None:
+    """It shows its login page and fails over the form: the person is not asked for a password of years ago."""
+    await town.link("yamada", "old-Canary-1")
+    good, town.old.passwords["yamada"] = town.old.passwords["yamada"], "gone with the database"
+    town.old.refusal = (500, (), b"no database")
+
+    with pytest.raises(UpstreamProtocolError):
+        await town.linking.sign_in_as(ROUTE, INBOUND, HANAKO, "yamada")
+    assert (await town.link("yamada", "old-Canary-1", TARO, OTHER_TICKET)).end is LinkEnd.AWAY
+
+    town.old.passwords["yamada"] = good
+    assert len(await town.linking.accounts_of(ROUTE, HANAKO)) == 1
+    assert isinstance(await town.linking.sign_in_as(ROUTE, INBOUND, HANAKO, "yamada"), SignedInThere)
+
+
 async def test_sessions_that_count_are_found_and_ended(town: Town) -> None:
     """Those whose cookies this very session has bound, and no stolen one; an application that is away is a courtesy."""
     await town.link("yamada", "old-Canary-1")

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
+from urllib.parse import parse_qsl
+
 import pytest
 
 from gateway.accounts.recipe import (
+    LARGEST_PAGE,
     MOST_FIELDS,
     Form,
-    Headers,
+    Reply,
     filled,
     fits,
     has_ended,
+    is_no_answer,
+    leads_to,
     link_with,
     location_path,
     named_accounts,
+    plain_body,
+    plain_path,
     read_page,
     succeeded,
 )
+from gateway.accounts.set_cookie import Headers
 from gateway.settings.settings import EndedSettings, SuccessSettings
+from tests.builders import NOON
 
 ORIGIN = "https://old.example.jp"
 HTML = ((b"Content-Type", b"text/html; charset=utf-8"),)
@@ -123,7 +134,8 @@ def test_a_link_of_its_own_site_is_followed_and_no_other() -> None:
     [
         (b"who_1=clerk%7C1%7Cx; Path=/", ("clerk",)),
         (b"who_1=%E5%B1%B1%E7%94%B0", ("山田",)),
-        (b"who_1=+; Expires=Thu, 01 Jan 1970 00:00:00 GMT", ("+",)),
+        (b"who_1=+; Expires=Thu, 01 Jan 1970 00:00:00 GMT", ()),
+        (b"who_1=deleted; expires=Thu, 01-Jan-1970 00:00:01 GMT; Max-Age=0; path=/", ()),
         (b"who_1=%20; Expires=Thu, 01 Jan 1970 00:00:00 GMT", ()),
         (b"who_1=; Max-Age=0", ()),
         (b"SID=clerk", ()),
@@ -131,8 +143,18 @@ def test_a_link_of_its_own_site_is_followed_and_no_other() -> None:
 )
 def test_an_account_is_read_from_the_cookie_that_names_it(line: bytes, named: tuple[str, ...]) -> None:
     """A cookie that is emptied names nobody, and neither does one of another name."""
-    assert named_accounts("who_*", ((b"set-cookie", line),)) == named
-    assert named_accounts("", ((b"set-cookie", line),)) == ()
+    assert named_accounts("who_*", ((b"set-cookie", line),), "/login", NOON) == named
+    assert named_accounts("", ((b"set-cookie", line),), "/login", NOON) == ()
+
+
+def test_the_account_is_of_the_cookie_that_stays() -> None:
+    """An application may take the old cookie away before it sets the new one; a second path is a second account."""
+    away, clerk = (b"Set-Cookie", b"who_1=deleted; Max-Age=0; Path=/"), (b"Set-Cookie", b"who_1=clerk; Path=/")
+    other = (b"Set-Cookie", b"who_1=boss; Path=/admin")
+
+    assert named_accounts("who_*", (away, clerk), "/login", NOON) == ("clerk",)
+    assert named_accounts("who_*", (clerk, away), "/login", NOON) == ()
+    assert named_accounts("who_*", (clerk, other), "/login", NOON) == ("clerk", "boss")
 
 
 @pytest.mark.parametrize(
@@ -163,6 +185,11 @@ def location(value: str) -> Headers:
     return ((b"Location", value.encode()),)
 
 
+def judged(success: SuccessSettings, status: int, headers: Headers = (), body: bytes = b"") -> bool:
+    page = read_page(body, headers) if body else None
+    return succeeded(success, Reply(status, headers, body), page, "/login.php", NOON)
+
+
 @pytest.mark.parametrize(
     ("success", "status", "headers", "text", "good"),
     [
@@ -182,13 +209,30 @@ def location(value: str) -> Headers:
         (SuccessSettings(text_absent="wrong"), 200, (), "Welcome!", True),
         (SuccessSettings(text_absent="wrong"), 200, (), "wrong", False),
         (SuccessSettings(status=200, text_absent="wrong"), 302, (), "", False),
+        (SuccessSettings(text_absent="wrong"), 302, (), "", True),
+        (SuccessSettings(text_absent="wrong"), 200, (), "", False),
+        (SuccessSettings(text_absent="wrong"), 200, (), " \n", False),
+        (SuccessSettings(text_absent="wrong"), 503, (), "Maintenance", False),
+        (SuccessSettings(text_absent="wrong"), 404, (), "No such page", False),
+        (SuccessSettings(cookie="in_*"), 500, ((b"Set-Cookie", b"in_7=x; Path=/"),), "", False),
+        (SuccessSettings(status=403, text_present="Welcome"), 403, (), "Welcome!", True),
+        (SuccessSettings(cookie="in"), 200, ((b"Set-Cookie", b"in=; Path=/"),), "", False),
+        (SuccessSettings(cookie="in"), 200, ((b"Set-Cookie", b"in=deleted; Max-Age=0"),), "", False),
+        (
+            SuccessSettings(cookie="in"),
+            200,
+            ((b"Set-Cookie", b"in=x; expires=Thu, 01-Jan-1970 00:00:01 GMT"),),
+            "",
+            False,
+        ),
+        (SuccessSettings(cookie="in"), 200, ((b"Set-Cookie", b"in=x"), (b"Set-Cookie", b"in=; Max-Age=0")), "", False),
     ],
 )
 def test_a_login_is_good_only_if_everything_holds(
     success: SuccessSettings, status: int, headers: Headers, text: str, good: bool
 ) -> None:
     """Nothing that is written may be missing, and a recipe that says nothing accepts nothing."""
-    assert succeeded(success, status, headers, text, "/login.php") is good
+    assert judged(success, status, headers, text.encode()) is good
 
 
 @pytest.mark.parametrize(
@@ -223,6 +267,192 @@ def test_the_end_of_a_session_is_known_by_its_answer(
 def test_a_star_stands_for_anything(pattern: str, text: str, good: bool) -> None:
     """At an end of a pattern."""
     assert fits(pattern, text) is good
+
+
+SPELLED = [
+    "/login.php;jsessionid=0A1B",
+    "/login.php;jsessionid=0A1B?error=1",
+    "/Login.PHP",
+    "/%6Cogin.php",
+    "//old.example.jp//login.php",
+    "/a/../login.php",
+    "/a/%2e%2e/login.php",
+    "/./login.php/",
+    "\\login.php",
+    "login.php",
+    "?error=1",
+    "#error",
+    "http://10.0.0.5:8080/login.php",
+]
+
+
+@pytest.mark.parametrize("spelled", SPELLED)
+def test_no_spelling_of_the_login_page_is_a_good_login(spelled: str) -> None:
+    """A redirect back to the login page is a refusal, and the end of a session, however the application writes it."""
+    assert not judged(SuccessSettings(status=302, not_location="/login.php"), 302, location(spelled))
+    assert has_ended(EndedSettings(location="/login.php"), 302, location(spelled), "/login.php")
+
+
+@pytest.mark.parametrize(
+    ("path", "plain"),
+    [
+        ("/", "/"),
+        ("", "/"),
+        ("/a/b/", "/a/b/"),
+        ("/..", "/"),
+        ("/a/..", "/"),
+        ("/a;x=1/b;y", "/a/b"),
+        ("/%E3%83%AD", "/ロ"),
+        ("/A//b/.", "/a/b/"),
+    ],
+)
+def test_a_path_has_one_plain_spelling(path: str, plain: str) -> None:
+    """And that one is its own."""
+    assert plain_path(path) == plain
+    assert plain_path(plain) == plain
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "leads"),
+    [
+        ("/my/page", "/my/*", True),
+        ("/my", "/my/*", False),
+        ("/login.php", "/Login*", True),
+        ("/login/", "/login", True),
+        ("/login", "/login/", True),
+        ("/login/x", "/login", False),
+        ("/", "/", True),
+        ("/x", "/", False),
+    ],
+)
+def test_a_pattern_of_a_location_is_read_like_a_location(path: str, pattern: str, leads: bool) -> None:
+    """In the same signs; a star stands for anything."""
+    assert leads_to(plain_path(path), pattern) is leads
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "cp932", "eucjp-ms", "iso2022_jp"])
+@pytest.mark.parametrize("stated", ["", "; charset=utf-8", "; charset=Shift_JIS", "; charset=iso-8859-1"])
+def test_a_refusal_is_read_whatever_charset_the_page_claims(codec: str, stated: str) -> None:
+    """A page of an error often states no charset, or another one than that of the login page."""
+    headers = ((b"Content-Type", b"text/html" + stated.encode()),)
+    said = "<p>パスワードが違います</p>".encode(codec)
+
+    assert not judged(SuccessSettings(text_absent="パスワードが違います"), 200, headers, said)
+    assert judged(SuccessSettings(text_absent="ロックされています"), 200, headers, said)
+
+
+def test_a_refusal_is_read_behind_entities() -> None:
+    """The recipe has the text as people see it."""
+    assert not judged(
+        SuccessSettings(text_absent="ID & パスワード"), 200, HTML, "<p>ID &amp; &#12497;スワード".encode()
+    )
+
+
+@pytest.mark.parametrize(("status", "no_answer"), [(200, False), (302, False), (401, False), (429, True), (503, True)])
+def test_a_failure_of_the_application_says_nothing_of_a_password(status: int, no_answer: bool) -> None:
+    """It may be good all the same."""
+    assert is_no_answer(Reply(status, (), b"")) is no_answer
+
+
+BODY = "パスワードが違います".encode() * 50
+RAW = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+DEFLATED = RAW.compress(BODY) + RAW.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "coded", "plain"),
+    [
+        (b"", BODY, BODY),
+        (b"identity", BODY, BODY),
+        (b"gzip", gzip.compress(BODY), BODY),
+        (b"X-GZIP", gzip.compress(BODY), BODY),
+        (b"deflate", zlib.compress(BODY), BODY),
+        (b"deflate", DEFLATED, BODY),
+        (b"br", b"", b""),
+        (b"br", BODY, None),
+        (b"gzip, gzip", gzip.compress(gzip.compress(BODY)), None),
+        (b"gzip", BODY, None),
+        (b"gzip", gzip.compress(BODY)[:-9], None),
+        (b"gzip", gzip.compress(b"x" * (LARGEST_PAGE + 1)), None),
+    ],
+)
+def test_a_page_that_nobody_asked_to_be_packed_is_unpacked(coding: bytes, coded: bytes, plain: bytes | None) -> None:
+    """A text that is not found because the page is packed would make a wrong password a good one."""
+    headers = ((b"Content-Encoding", coding),) if coding else ()
+
+    assert plain_body(Reply(200, headers, coded)) == plain
+
+
+def sent(html: str, **values: str) -> list[tuple[str, str]]:
+    """Return what is sent of the first form."""
+    page = read_page(html.encode(), HTML)
+    body = filled(page.forms[0], values, page.codec)
+    assert body is not None
+    return parse_qsl(body.decode(), keep_blank_values=True)
+
+
+@pytest.mark.parametrize(
+    ("inner", "fields"),
+    [
+        ("<select name=s><option>A<option selected>東  京\n</select>", [("s", "東 京")]),
+        ("<select name=s><option value=1 selected><option value=2 selected></select>", [("s", "2")]),
+        ("<select name=s><option value=1 disabled><option value=2></select>", [("s", "2")]),
+        ("<select name=s><option value=1 disabled selected><option value=2></select>", []),
+        ("<select name=s multiple><option value=1></select>", []),
+        (
+            "<select name=s multiple><option value=1 selected><option value=2 selected></select>",
+            [("s", "1"), ("s", "2")],
+        ),
+        ("<select name=s><option value=1>", [("s", "1")]),
+        ("<select name=s disabled><option value=1></select>", []),
+        ("<input type=radio name=r value=1 checked><input type=radio name=r value=2 checked>", [("r", "2")]),
+        ("<textarea name=t>\n\na\nb</textarea>", [("t", "\r\na\r\nb")]),
+        ("<fieldset disabled><input name=a></fieldset><input name=b value=1>", [("b", "1")]),
+        ("<form id=inner><input name=a value=1>", [("a", "1")]),
+        ("<input name='o[]' value=1><input name='o[]' value=2>", [("o[]", "1"), ("o[]", "2")]),
+        ("<input type=hidden name=_charset_ value=x>", [("_charset_", "UTF-8")]),
+        ("<input name=a value=1 name=b value=2>", [("a", "1")]),
+        ("<input form=other name=a value=1>", []),
+        ("</form><input form=f name=a value=1><input form='' name=b><input name=c>", [("a", "1")]),
+    ],
+)
+def test_a_form_is_sent_as_browsers_send_it(inner: str, fields: list[tuple[str, str]]) -> None:
+    """Each case is the HTML standard's construction of the entry list."""
+    assert sent(f"<form id=f method=post>{inner}</form>") == fields
+
+
+def test_a_form_is_sent_in_the_charset_that_it_asks_for() -> None:
+    """`accept-charset` stands before that of the page; the sign that it does not have goes as a number."""
+    page = read_page(
+        '<meta charset="shift_jis"><form accept-charset="x-none UTF-8"><input name="u"></form><form>'
+        '<input type="hidden" name="mark" value="&#x2713;ア"><input type="hidden" name="_charset_">'.encode("cp932"),
+        (),
+    )
+
+    assert filled(page.forms[0], {"u": "山"}, page.codec) == b"u=%E5%B1%B1"
+    assert filled(page.forms[1], {}, page.codec) == b"mark=%26%2310003%3B%83A&_charset_=Shift_JIS"
+
+
+def test_addresses_are_read_from_the_base_of_the_page() -> None:
+    """A form without an address goes to its own page all the same."""
+    page = read_page(
+        b'<base href="/app/"><base href="/other/"><a href="out.php?k=1">o</a><form action="out.php"></form><form>', HTML
+    )
+
+    assert link_with(page, "k=1", "/deep/page", ORIGIN) == "/app/out.php?k=1"
+    assert [form.action_path("/deep/page", ORIGIN) for form in page.forms] == ["/app/out.php", "/deep/page"]
+    away = read_page(b'<base href="http://evil.example/"><a href="out.php?k=1">o</a>', HTML)
+    assert link_with(away, "k=1", "/deep/page", ORIGIN) is None
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "cp932", "eucjp-ms", "iso2022_jp"])
+def test_a_page_that_states_no_charset_is_read_as_browsers_guess_it(codec: str) -> None:
+    """Japanese pages of old often state none."""
+    page = read_page("<p>ログインしてください。利用者番号と暗証番号を入力します</p>".encode(codec), ())
+
+    assert page.codec == codec
+    assert read_page(b"\xef\xbb\xbfabc", ((b"Content-Type", b"text/html; charset=Shift_JIS"),)).codec == "utf-8"
+    assert read_page(b"\xff\xff\xff", ()).codec == "utf-8"
 
 
 def test_a_location_that_no_browser_reads_leads_nowhere() -> None:
