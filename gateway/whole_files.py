@@ -11,6 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def give_to_folders_owner(descriptor: int, folder: Path) -> None:
+    """Give a file that root has made to the owner of the folder: the account of the gateway must be able to use it.
+
+    The gateway's folder of state belongs to its account, and an operator types commands as root. In a folder of root
+    the file stays root's.
+    """
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
 @contextmanager
 def held(file: Path, *, create: bool = False) -> Iterator[int]:
     """Open a file for appending, and hold it against another command: no line is lost while it is replaced.

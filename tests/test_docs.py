@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import re
 import shlex
 import subprocess
@@ -228,6 +229,79 @@ def test_each_option_shown_exists() -> None:
                 words.pop()
             shown = set(re.findall(r"(?<=\s)(--?[a-z][a-z-]*)", f" {found[2]}"))
             unknown |= {(page, " ".join(words), each) for each in shown - known[" ".join(words)]}
+
+    assert not unknown
+
+
+def needed_options_of_the_cli() -> dict[str, frozenset[frozenset[str]]]:
+    """Return the options without which a command does nothing, each with all of its spellings."""
+    import typer  # noqa: PLC0415 - only this test needs it
+
+    from gateway.cli import app  # noqa: PLC0415 - only this test needs it
+
+    found: dict[str, frozenset[frozenset[str]]] = {}
+
+    def walk(command: object, words: tuple[str, ...]) -> None:
+        needed = [param for param in getattr(command, "params", []) if param.required and param.opts[0][0] == "-"]
+        found[" ".join(words)] = frozenset(frozenset(param.opts) for param in needed)
+        for name, each in getattr(command, "commands", {}).items():
+            walk(each, (*words, name))
+
+    walk(typer.main.get_command(app), ())
+    return found
+
+
+def test_each_command_shown_with_options_has_the_ones_it_needs() -> None:
+    """A reader who copies it in the middle of a fault is not asked for another option."""
+    needed = needed_options_of_the_cli()
+    spans = [(name_of(page), each) for page in PAGES for each in re.findall(r"`(sekisho [^`\n]*)`", page.read_text())]
+    wanting, seen = [], 0
+    for page, line in (*shell_lines(), *spans):
+        for part in re.split(r"\s(?:\||&&|;)\s", line.removeprefix("$ ")):
+            found = re.match(r"(?:\S*/)?sekisho ((?:[a-z][a-z-]* ?)+)(.*--.*)", part)
+            if found is None:
+                continue
+            words = found[1].split()
+            while words and " ".join(words) not in needed:
+                words.pop()
+            shown = set(re.findall(r"(?<=\s)(--?[a-z][a-z-]*)", f" {found[2]}"))
+            missing = [min(each) for each in needed[" ".join(words)] if not shown & each]
+            seen += len(needed[" ".join(words)])
+            # A sentence that names one option of a command (`sekisho sessions revoke --all`) is no command to copy.
+            if missing and ((page, line) not in spans or "…" in line):
+                wanting.append((page, part, missing))
+
+    assert seen
+    assert not wanting
+
+
+OPERATORS_PAGES = ("audit", "backup", "console", "deployment", "fleet", "operations", "runbook", "sessions", "upgrade")
+"""Pages that an operator reads in a hurry."""
+
+_OTHERS_NAMES = frozenset({"proxy_cache", "proxy_cache_key"})
+"""Names of other programs on those pages."""
+
+
+@functools.cache
+def words_of_the_code() -> frozenset[str]:
+    """Return every name in the gateway, in its samples and in its boards."""
+    folders = (("gateway", "*.py"), ("tools", "*.py"), ("deploy", "*"), ("grafana", "*.json"))
+    files = [path for folder, pattern in folders for path in sorted((ROOT / folder).rglob(pattern)) if path.is_file()]
+    names = {path.stem for path in files}
+    return _OTHERS_NAMES.union(names, *(re.findall(r"\w+", path.read_text()) for path in files))
+
+
+@pytest.mark.parametrize("page", OPERATORS_PAGES)
+@pytest.mark.parametrize("ending", ["md", "ja.md"])
+def test_each_name_that_an_operator_searches_for_exists(page: str, ending: str) -> None:
+    """An event, a reason, a metric or a setting of another name is found in no log and on no board."""
+    text = (ROOT / "docs" / f"{page}.{ending}").read_text()
+
+    named = {
+        word for span in re.findall(r"`([^`\n]+)`", text) for word in re.findall(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b", span)
+    }
+    # The code has a counter's name without the word that Prometheus wants behind it.
+    unknown = {word for word in named if not {word, word.removesuffix("_total")} & words_of_the_code()}
 
     assert not unknown
 

@@ -17,8 +17,10 @@ FREE = {
     "accounts": ("names", "each page names what its readers look for"),
     "accounts-counter": ("names", "written for counters in Japan; the English page is for developers"),
     "applications": ("names", "its names of places in commands are Japanese"),
-    "audit": ("names rows blocks", "its table of fields and its examples of programs are in the English page"),
-    "console": ("names blocks", "the proxy's configuration is in the English page"),
+    "console": (
+        "names blocks",
+        "a command's answer is in the reader's language, and the English page is for developers too",
+    ),
     "contract": ("names rows blocks", "its examples are for other frameworks, and its table of headers is in English"),
     "policy-guide": ("names blocks", "its examples have Japanese names and words"),
     "signing": ("names", "its names of places in commands are Japanese"),

@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from gateway.whole_files import held, replace_whole
+from gateway.whole_files import give_to_folders_owner, held, replace_whole
 
 
 def test_a_replaced_file_keeps_its_mode(tmp_path: Path) -> None:
@@ -66,3 +66,18 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="symbolic"), held(tmp_path / "link"):
         pass
+
+
+@pytest.mark.parametrize(("user", "given"), [(0, True), (1000, False)])
+def test_a_file_that_root_makes_belongs_to_the_account_of_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, *, given: bool
+) -> None:
+    """The gateway's user goes on with it. Another user cannot give a file away, and does not try."""
+    gifts: list[tuple[int, int, int]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(os, "fchown", lambda *gift: gifts.append(gift))
+    about = tmp_path.stat()
+
+    give_to_folders_owner(7, tmp_path)
+
+    assert gifts == ([(7, about.st_uid, about.st_gid)] if given else [])

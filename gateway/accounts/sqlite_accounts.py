@@ -25,6 +25,7 @@ from gateway.accounts.sealed import BOX_NONCE, is_of_first_key, open_kept, seal_
 from gateway.errors import StoreFault, StoreUnavailableError, UnfitAccountStoreError
 from gateway.instant import Instant
 from gateway.session.seal import Secrets
+from gateway.whole_files import give_to_folders_owner
 
 _APPLICATION = 0x53454B49
 """`SEKI`, SQLite's `application_id`: another program's database is not taken for ours."""
@@ -284,7 +285,12 @@ class SqliteAccounts(KeptAccounts):
     def _make_file(self) -> None:
         """Make the file for us alone; SQLite gives its other files the same mode."""
         with_mode = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.close(with_mode)
+        try:
+            # An office's list that root imports before the gateway's first start is the gateway's.
+            if not os.fstat(with_mode).st_size:
+                give_to_folders_owner(with_mode, self._file.resolve().parent)
+        finally:
+            os.close(with_mode)
         self._check_modes()
 
     def _check_modes(self) -> None:

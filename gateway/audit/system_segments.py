@@ -31,6 +31,7 @@ from gateway.audit.segment import (
 )
 from gateway.audit.verification import opening_of, read_segment
 from gateway.instant import Instant
+from gateway.whole_files import give_to_folders_owner
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
@@ -230,7 +231,7 @@ class SegmentFile:
         descriptor = os.open(path, flags, FILE_MODE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            give_to_owner(descriptor, folder)
+            give_to_folders_owner(descriptor, folder)
             _write_whole(descriptor, written.text)
             os.fdatasync(descriptor)
             _sync_folder(folder)
@@ -518,13 +519,6 @@ def _gently(lines: Iterable[bytes], pause: Callable[[], object]) -> Iterator[byt
         if number % _AT_ONCE == 0:
             pause()
         yield line
-
-
-def give_to_owner(descriptor: int, folder: Path) -> None:
-    """Give a file that root has made to the owner of the folder: the account of the gateway must be able to read it."""
-    if os.geteuid() == 0:
-        owner = folder.stat()
-        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def _write_whole(descriptor: int, text: bytes) -> None:
