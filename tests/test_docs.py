@@ -278,7 +278,7 @@ def test_each_command_shown_with_options_has_the_ones_it_needs() -> None:
 OPERATORS_PAGES = ("audit", "backup", "console", "deployment", "fleet", "operations", "runbook", "sessions", "upgrade")
 """Pages that an operator reads in a hurry."""
 
-_OTHERS_NAMES = frozenset({"proxy_cache", "proxy_cache_key"})
+_OTHERS_NAMES = frozenset({"aof_rewrite_in_progress", "proxy_cache", "proxy_cache_key"})
 """Names of other programs on those pages."""
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gateway import __version__
+from tools.publisher import FILE
 from tools.wheels import (
     LOCK,
     PYTHONS,
@@ -76,7 +77,13 @@ def gather(folder: Path, machine: str) -> None:
     (folder / "LICENCES.txt").write_text(licence_page(found), encoding="utf-8")
     for file in BUNDLE.iterdir():
         shutil.copy(file, folder / file.name)
-    copied = (*ROOT.glob("README*.md"), *ROOT.glob("SECURITY*.md"), ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md"))
+    copied = (
+        *ROOT.glob("README*.md"),
+        *ROOT.glob("SECURITY*.md"),
+        ROOT / "CHANGELOG.md",
+        ROOT / FILE,
+        *ROOT.glob("docs/*.md"),
+    )
     for page in copied:
         target = folder / page.relative_to(ROOT)
         target.parent.mkdir(exist_ok=True)

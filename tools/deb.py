@@ -28,6 +28,7 @@ from gateway.cli import app
 from gateway.commands.completion import read_command
 from gateway.commands.completion_scripts import Command, Shell, completion_script
 from tools.manual_page import manual_page
+from tools.publisher import FILE, publisher_of
 from tools.wheels import ROOT, Licence, licences, locked_wheels, own_wheel, run, source_date
 
 HOME = "/usr/lib/sekisho"
@@ -141,8 +142,10 @@ def put_pages(root: Path, found: tuple[Licence, ...], moment: int) -> None:
     shutil.copytree(DEPLOY, pages / "examples", ignore=shutil.ignore_patterns("debian", "systemd", "logrotate"))
     shutil.copytree(ROOT / "policies", pages / "examples" / "policies")
     put_packed(root, "usr/share/doc/sekisho/changelog.gz", (ROOT / "CHANGELOG.md").read_text("utf-8"))
+    publisher = publisher_of(ROOT)
+    put(root, f"usr/share/doc/sekisho/{FILE}", (ROOT / FILE).read_text("utf-8"))
     when = format_datetime(datetime.fromtimestamp(moment, UTC))
-    entry = f"  * The changes are in changelog.gz.\n\n -- Sekisho maintainers <maintainers@sekisho.invalid>  {when}\n"
+    entry = f"  * The changes are in changelog.gz.\n\n -- {publisher.maintainer}  {when}\n"
     put_packed(
         root,
         "usr/share/doc/sekisho/changelog.Debian.gz",
@@ -185,6 +188,7 @@ def put_control(root: Path, python: str, machine: str) -> None:
             installed=kibibytes,
             python=python,
             next_python=f"{major}.{minor + 1}",
+            maintainer=publisher_of(ROOT).maintainer,
         )
     )
     put(root, "DEBIAN/control", control)

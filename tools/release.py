@@ -1,6 +1,7 @@
 """Makes everything that a release publishes, in `dist/`, and the sums of it all.
 
-A release is refused while its pages do not know the version, the tree has changes, or the tag is missing; `--draft`
+A release is refused while its pages do not know the version, the tree has changes, the tag is missing, or nobody
+stands for it in `publisher.toml`; `--draft`
 tries the build all the same, and says so in the notes.
 """
 
@@ -16,6 +17,7 @@ import sys
 
 from gateway import __version__
 from gateway.setup.upgrade_notes import VERSIONS
+from tools.publisher import Publisher, publisher_of
 from tools.wheels import PYTHONS, ROOT, bill_of_materials, run
 
 DIST = ROOT / "dist"
@@ -30,7 +32,9 @@ def main() -> int:
     arguments.add_argument("--image", metavar="BASE", help="build the image, too, on this base")
     arguments.add_argument("--buildah", metavar="OPTIONS", default="", help="further options of `buildah bud`")
     asked = arguments.parse_args()
-    found = faults((ROOT / "CHANGELOG.md").read_text("utf-8"), __version__, git("status", "--porcelain"), tags())
+    publisher = publisher_of(ROOT)
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    found = faults(changelog, __version__, git("status", "--porcelain"), tags(), publisher)
     for fault in found:
         print(f"{'draft' if asked.draft else 'release'}: {fault}", file=sys.stderr)
     if found and not asked.draft:
@@ -58,7 +62,7 @@ def main() -> int:
         run(
             "buildah", "push", f"localhost/sekisho:{__version__}", f"oci-archive:{DIST}/sekisho-{__version__}-image.tar"
         )
-    notes = notes_of((ROOT / "CHANGELOG.md").read_text("utf-8"), __version__)
+    notes = notes_of(changelog, __version__) + publisher.notice
     head = "This is a draft, and no release.\n\n" if found else ""
     (DIST / f"sekisho-{__version__}-notes.md").write_text(head + notes, encoding="utf-8")
     sums = "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(DIST.iterdir()))
@@ -82,7 +86,7 @@ def tags() -> tuple[str, ...]:
     return tuple(git("tag", "--points-at", "HEAD").split())
 
 
-def faults(changelog: str, version: str, changes: str, tags: tuple[str, ...]) -> list[str]:
+def faults(changelog: str, version: str, changes: str, tags: tuple[str, ...], publisher: Publisher) -> list[str]:
     """Return what must be done before a version is released."""
     found: list[str] = []
     if not notes_of(changelog, version):
@@ -95,7 +99,7 @@ def faults(changelog: str, version: str, changes: str, tags: tuple[str, ...]) ->
         found.append("the tree has changes that are not committed")
     if f"v{version}" not in tags:
         found.append(f"the commit has no tag v{version}")
-    return found
+    return found + publisher.faults
 
 
 def notes_of(changelog: str, version: str) -> str:
