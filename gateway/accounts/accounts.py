@@ -261,8 +261,11 @@ class AccountStore(Protocol):
     async def withdraw_password(self, app: str, name: str, password: KeptPassword) -> bool:
         """Forget a prepared password that is not in force; False if it is not the prepared one."""
 
-    async def keep_password(self, app: str, name: str, password: KeptPassword) -> bool:
-        """Keep the password in use, and forget a prepared one; False if nobody is linked to the account."""
+    async def keep_password(self, app: str, name: str, password: KeptPassword, person: Marks | None = None) -> bool:
+        """Keep the password in use, and forget a prepared one; False if nobody is linked to the account.
+
+        `person`: False also if this person is not, since the account may be another one's by now.
+        """
 
     async def forget_password(self, app: str, name: str) -> bool:
         """Forget all passwords of an account; False if there was none."""

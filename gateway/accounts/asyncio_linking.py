@@ -52,7 +52,7 @@ from gateway.request.inbound import Inbound
 from gateway.route.route import Route
 from gateway.session.seal import Secrets
 from gateway.session.session import Found, KnownAccount, Session, SessionStore, Watch
-from gateway.session.ticket import Ticket
+from gateway.session.ticket import Ticket, ticket_name
 from gateway.settings.settings import AppAccounts, HeaderSettings
 
 KNOWN_SECONDS = 5.0
@@ -61,6 +61,9 @@ KNOWN_SECONDS = 5.0
 TURN_SECONDS = 30.0
 """Seconds for which a login with a kept password waits for others of its account."""
 _TURN_AGAIN_SECONDS = 0.2
+
+_MOST_TICKETS = 5
+"""Tickets of one session, the one after the other, that are followed during one proof."""
 
 NONE = "none"
 """The word beside a session whose person has said that she has no account."""
@@ -90,6 +93,8 @@ class LinkEnd(StrEnum):
     """The person said that she has no account."""
     UNLINKED = "unlinked"
     """The person ended her link."""
+    SIGNED_OUT = "signed_out"
+    """The session ended while the application was asked, and the link was taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +187,9 @@ class Linking:
         held = await self.accounts_of(route, found.session)
         notes = await self._sessions.notes(ticket)
         choice = notes.get(_note(route.name), "")
-        chosen = next((each for each in held if hmac.compare_digest(choice, self.choice(route.name, each))), None)
-        if chosen is None and len(held) == 1:
+        chosen = self._chosen(route.name, held, choice)
+        if len(held) == 1 and choice in ("", NONE):
+            # With a choice that is none of hers any more she is asked: a tab may have a form for the former account.
             chosen = held[0]
         acting = None if chosen is None else Acting(chosen.account.name, chosen.account.kind, chosen.link.role)
         known = KnownAccount(acting, len(held), not held and choice == NONE, now, now + KNOWN_SECONDS)
@@ -269,10 +275,7 @@ class Linking:
             StoreUnavailableError: a store did not answer.
 
         """
-        held = await self.accounts_of(route, session)
-        chosen = next(
-            (each for each in held if hmac.compare_digest(word.encode(), self.choice(route.name, each).encode())), None
-        )
+        chosen = self._chosen(route.name, await self.accounts_of(route, session), word)
         if chosen is None:
             return None
         await self._sessions.note(ticket, _note(route.name), self.choice(route.name, chosen))
@@ -298,9 +301,19 @@ class Linking:
 
     def choice(self, app: str, held: Held) -> str:
         """Return the word on our page, and beside a session, that chooses an account: a keyed hash, and no name."""
-        key = self.apps[app].keys.first.value
-        message = f"sekisho.accounts.choice.v1:{app}:{fold_account(held.account.name)}".encode()
-        return hmac.digest(key, message, sha256).hex()[:32]
+        return _choice(self.apps[app].keys.first.value, app, held)
+
+    def _chosen(self, app: str, held: tuple[Held, ...], word: str) -> Held | None:
+        """Return the account that a word chooses, also under a key that was the first one before."""
+        keys = self.apps[app].keys.all
+        return next(
+            (
+                each
+                for each in held
+                if any(hmac.compare_digest(word.encode(), _choice(key.value, app, each).encode()) for key in keys)
+            ),
+            None,
+        )
 
     async def link(
         self, route: Route, person: Inbound, session: Session, ticket: Ticket, typed: str, password: str
@@ -356,6 +369,10 @@ class Linking:
         if not can_tell(parts.settings, parts.headers, name):
             return LinkResult(LinkEnd.NOT_TELLABLE, name, mark)
         linked = await parts.store.link(Account(parts.name, name), proof.marks, Evidence.PROOF, self._clock())
+        if not (isinstance(linked, Linked) and linked.renewed) and not await self._lives(ticket):
+            # A person who is erased in the middle leaves neither a link nor a claim: her sessions end before her links.
+            await parts.store.unlink(parts.name, name, proof.marks)
+            return LinkResult(LinkEnd.SIGNED_OUT, name, mark)
         match linked:
             case Taken(known, holder):
                 return LinkResult(LinkEnd.TAKEN, known.name, mark, holder)
@@ -367,13 +384,24 @@ class Linking:
                 end = LinkEnd.LINKED if await self._keep(proof, account) else LinkEnd.NOT_CHANGED
                 return LinkResult(end, account, mark)
 
+    async def _lives(self, ticket: Ticket) -> bool:
+        """Say whether a session has not ended; another tab may have given it other tickets meanwhile."""
+        name: str | None = ticket_name(ticket)
+        for _ in range(_MOST_TICKETS):
+            if name is None:
+                break
+            if await self._sessions.idle_left(name) is not None:
+                return True
+            name = await self._sessions.follower(name)
+        return False
+
     async def _keep(self, proof: _Proof, account: str) -> bool:
         """Keep a password for an account that was proved, as the settings say; False if the link cannot count yet."""
         parts = proof.parts
         match parts.settings.passwords if parts.settings.tell == "form" else None:
             case "kept":
                 box = seal_password(parts.keys, parts.name, account, proof.password, self._random(NONCE))
-                await parts.store.keep_password(parts.name, account, KeptPassword(box, own=True))
+                await parts.store.keep_password(parts.name, account, KeptPassword(box, own=True), proof.marks)
             case "changed":
                 changed = await self._change(proof, account)
                 if changed.login is not None:
@@ -480,7 +508,7 @@ class Linking:
     async def sign_in_as(self, route: Route, person: Inbound, session: Session, account: str) -> SignedInThere | None:
         """Sign in for a person with the password that is kept.
 
-        `None`: none is kept that the application takes, so she must prove the account once more.
+        `None`: none is kept that the application takes, so she must prove the account once more; or it is hers no more.
 
         Raises:
             GatewayError: the application or the store did not answer.
@@ -493,6 +521,9 @@ class Linking:
         if _tries(kept):
             turn = await self._turn(parts, account, marks)
             try:
+                # The counter may have ended the link since the request was decided on, and given the account away.
+                if not any(_is_of(each, account) for each in await self.accounts_of(route, session)):
+                    return None
                 # Another login may have found meanwhile that the application does not take it.
                 kept = await parts.store.passwords(parts.name, account)
                 if kept.current is None and kept.next is not None and self._clock() < kept.next.since + CHANGE_SECONDS:
@@ -625,8 +656,17 @@ class Linking:
             log.warning(Event.ACCOUNT_LOGIN_FAILED, app=route.name, request_id=person.request_id, error=error.code)
 
 
+def _choice(key: bytes, app: str, held: Held) -> str:
+    message = f"sekisho.accounts.choice.v1:{app}:{fold_account(held.account.name)}".encode()
+    return hmac.digest(key, message, sha256).hex()[:32]
+
+
 def _note(app: str) -> str:
     return f"account:{app}"
+
+
+def _is_of(held: Held, account: str) -> bool:
+    return fold_account(held.account.name) == fold_account(account)
 
 
 def _tries(kept: KeptPasswords) -> tuple[KeptPassword, ...]:

@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from gateway.accounts.application_cookies import (
+    cookie_hash,
     cookie_key,
     cookies_in,
     counted,
@@ -363,9 +364,13 @@ class _Request:
         _, ticket = self._session()
         if ticket is None:
             return
-        route, linking = self._owner.route(), self._owner.linking
-        hashes = hashes_of(headers, cookie_key(ticket), route.name, self._counting, self._target, linking.now())
-        await linking.bind(ticket, hashes)
+        route, linking, key = self._owner.route(), self._owner.linking, cookie_key(ticket)
+        hashes = hashes_of(headers, key, route.name, self._counting, self._target, linking.now())
+        if hashes:
+            # Those that came along stay among the newest, as long as they are in use: some applications set another
+            # cookie with each answer, and set that of their session once.
+            used = tuple(cookie_hash(key, route.name, self._counting, *pair) for pair in self._pairs)
+            await linking.bind(ticket, (*used, *hashes))
 
     def _take(self, cookies: bytes) -> None:
         if self._holder is None:

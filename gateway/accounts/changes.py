@@ -194,9 +194,9 @@ def withdraw_password(kept: Kept | None, password: KeptPassword) -> Change[bool]
     return Change(replace(kept, passwords=replace(kept.passwords, next=None)), outcome=True)
 
 
-def keep_password(kept: Kept | None, password: KeptPassword) -> Change[bool]:
+def keep_password(kept: Kept | None, password: KeptPassword, person: Marks | None = None) -> Change[bool]:
     """See `AccountStore.keep_password`."""
-    if kept is None or not kept.links:
+    if kept is None or not (kept.links if person is None else kept.link_of(person)):
         return Change(kept, outcome=False)
     return Change(replace(kept, passwords=KeptPasswords(password)), outcome=True)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from gateway.accounts.accounts import AccountStore, Evidence, Linked, LinkOutcome, Taken
+from gateway.accounts.accounts import AccountStore, Evidence, Linked, LinkOutcome, LinkState, Taken
 from gateway.accounts.marks import Marks
 from gateway.accounts.sheet import Row
 from gateway.instant import Instant
@@ -49,12 +49,19 @@ async def dismiss_claim(store: AccountStore, app: str, name: str, person: Marks)
 async def import_row(store: AccountStore, row: Row, now: Instant) -> Hindrance | None:
     """Make an account known as one row of the office's list says, and link its person, if the row names one.
 
+    A known account keeps the kind and the title of which the row says nothing.
+
     Raises:
         StoreUnavailableError: the store did not answer.
 
     """
-    if await store.put(row.account) is None:
+    known = await store.record(row.account.app, row.account.name)
+    account = row.account_beside(None if known is None else known.account)
+    if await store.put(account) is None:
         return Hindrance.SEVERAL
     if row.person is None:
         return None
-    return hindrance_of(await store.link(row.account, row.person, Evidence.IMPORT, now, row.role))
+    hindrance = hindrance_of(await store.link(account, row.person, Evidence.IMPORT, now, row.role))
+    if hindrance is None and row.state is LinkState.ASK_AGAIN:
+        await store.ask_again(account.app, account.name, row.person)
+    return hindrance

@@ -228,9 +228,9 @@ class KeptAccounts(ABC):
         """See `AccountStore`."""
         return await self._changed(app, name, lambda kept: changes.withdraw_password(kept, password))
 
-    async def keep_password(self, app: str, name: str, password: KeptPassword) -> bool:
+    async def keep_password(self, app: str, name: str, password: KeptPassword, person: Marks | None = None) -> bool:
         """See `AccountStore`."""
-        return await self._changed(app, name, lambda kept: changes.keep_password(kept, password))
+        return await self._changed(app, name, lambda kept: changes.keep_password(kept, password, person))
 
     async def forget_password(self, app: str, name: str) -> bool:
         """See `AccountStore`."""

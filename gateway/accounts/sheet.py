@@ -12,17 +12,18 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from unicodedata import normalize
 
-from gateway.accounts.accounts import LONGEST_TITLE, Account, Record
+from gateway.accounts.accounts import LONGEST_TITLE, Account, LinkState, Record
 from gateway.accounts.marks import Marks, is_mark, marks_of_code
 from gateway.accounts.names import fold_account, read_account_name
 from gateway.identity import AccountKind, Role
 from gateway.instant import rfc3339
-from gateway.policy.reading.sheets import column_of, decoded, rows_of
+from gateway.policy.reading.sheets import cell_text, column_of, decoded, rows_of
 from gateway.policy.subject_code import fold_code
 from gateway.session.seal import Secrets
 from gateway.yaml.mistakes import Mistakes, Phrase, Where, one_of
@@ -43,7 +44,7 @@ HEADS: Mapping[str, tuple[str, ...]] = {
 }
 """The columns, and the Japanese words for each; the first is the one to recommend. The last three are an export's."""
 
-_Word = TypeVar("_Word", AccountKind, Role)
+_Word = TypeVar("_Word", AccountKind, Role, LinkState)
 
 _KINDS = {"person": AccountKind.PERSON, "個人": AccountKind.PERSON} | {
     "group": AccountKind.GROUP,
@@ -53,6 +54,9 @@ _ROLES = {"representative": Role.REPRESENTATIVE, "代表者": Role.REPRESENTATIV
     "member": Role.MEMBER,
     "構成員": Role.MEMBER,
 }
+_NO_NAME = re.compile(r"=|\d(?:\.\d+)?E\+\d+\Z", re.ASCII)
+"""Formulas, and numbers as Excel shortens them: a name may be `1e5`, and Excel writes `1E+05`."""
+_STATES: Mapping[str, LinkState] = {state.value: state for state in LinkState}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,22 @@ class Row:
     person: Marks | None
     """`None`: the account is made known, and nobody is linked to it."""
     role: Role
+    kind_said: bool = True
+    """False: the row leaves the kind of a known account as it is."""
+    title_said: bool = True
+    """False: the row leaves the title of a known account as it is."""
+    state: LinkState = LinkState.ACTIVE
+    """The state of the link, which an export has."""
+
+    def account_beside(self, known: Account | None) -> Account:
+        """Return the account as it is after the row; `known` is the one of before."""
+        if known is None:
+            return self.account
+        return replace(
+            self.account,
+            kind=self.account.kind if self.kind_said else known.kind,
+            title=self.account.title if self.title_said else known.title,
+        )
 
 
 def read_accounts(data: bytes, file: str, app: str, keys: Secrets, mistakes: Mistakes) -> list[Row]:
@@ -87,8 +107,8 @@ def read_accounts(data: bytes, file: str, app: str, keys: Secrets, mistakes: Mis
             row = _row(dict(zip(columns, map(str.strip, cells), strict=False)), Where(file, line), app, keys, mistakes)
             if row is None:
                 continue
-            kind = kinds.setdefault(fold_account(row.account.name), row.account.kind)
-            if kind is not row.account.kind:
+            kind = row.account.kind
+            if row.kind_said and kinds.setdefault(fold_account(row.account.name), kind) is not kind:
                 what = Phrase("another row gives this account another kind", "ほかの行と種別が異なります")
                 mistakes.add(Where(file, line), what)
             found.append(row)
@@ -121,10 +141,10 @@ def _safe(text: str) -> str:
 
 def _row(cells: Mapping[str, str], where: Where, app: str, keys: Secrets, mistakes: Mistakes) -> Row | None:
     before = len(mistakes)
-    name = read_account_name(_plain(cells.get("account", "")))
-    if name is None:
+    name = read_account_name(_plain(_value(cells.get("account", ""), where, mistakes)))
+    if name is None and len(mistakes) == before:
         mistakes.add(where, Phrase("this is no account's name", "アカウント名として読めません"))
-    title = _plain(cells.get("title", ""))
+    title = _plain(cell_text(cells.get("title", ""), where, mistakes, free=True))
     if len(title) > LONGEST_TITLE or not (title.isprintable() or not title):
         mistakes.add(
             where, Phrase("the title is too long, or not printable", "名義が長すぎるか、使えない文字があります")
@@ -133,14 +153,25 @@ def _row(cells: Mapping[str, str], where: Where, app: str, keys: Secrets, mistak
         _word(cells.get("role", ""), _ROLES, where, mistakes),
         _word(cells.get("kind", ""), _KINDS, where, mistakes),
     )
+    state = _word(cells.get("state", ""), _STATES, where, mistakes)
     if role is not None and kind is AccountKind.PERSON:
         mistakes.add(where, Phrase("only a group has roles", "役割は団体のアカウントだけにあります"))
     person = _person(cells, where, app, keys, mistakes)
     if len(mistakes) > before or name is None:
         return None
     # A row with a role speaks of a group.
+    said = kind is not None or role is not None
     kind = kind or (AccountKind.PERSON if role is None else AccountKind.GROUP)
-    return Row(where.line, Account(app, name, kind, title), person, role or Role.MEMBER)
+    account = Account(app, name, kind, title)
+    return Row(where.line, account, person, role or Role.MEMBER, said, bool(title), state or LinkState.ACTIVE)
+
+
+def _value(cell: str, where: Where, mistakes: Mistakes) -> str:
+    """Return a cell as its author sees it; an error, a formula and a number that Excel has shortened are noted."""
+    text = cell_text(cell, where, mistakes, free=True)
+    if text == cell and _NO_NAME.match(normalize("NFKC", cell)):
+        cell_text(cell, where, mistakes, free=False)
+    return text
 
 
 def _person(cells: Mapping[str, str], where: Where, app: str, keys: Secrets, mistakes: Mistakes) -> Marks | None:

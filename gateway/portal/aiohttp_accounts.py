@@ -28,7 +28,7 @@ from gateway.portal.cookies import expire_application_cookies
 from gateway.portal.once import NONCE_BYTES, make_token, name_to_spend, word_of
 from gateway.portal.pages import AccountChoice, Page
 from gateway.portal.sign_in_offer import person_of
-from gateway.request.navigation import is_surely_a_navigation
+from gateway.request.navigation import Navigation, is_surely_a_navigation, navigation
 from gateway.request.rates import Rate
 from gateway.request.same_site import Sender, sender
 from gateway.route.route import Route
@@ -115,7 +115,7 @@ class AccountPages:
             return self._tools.page(visit, person)
         target = said.get("rd", "")
         required = said.get("required") == "yes"
-        pressed = is_surely_a_navigation(visit.inbound) and sender(visit.inbound, visit.route.origin) is Sender.OURS
+        pressed = _is_pressed(visit)
         match said.get("action"):
             case "link" if pressed:
                 return await self._link(visit, person, said, target, required=required)
@@ -265,6 +265,8 @@ class AccountPages:
         self._tell(visit, person, result)
         if result.end is LinkEnd.LINKED:
             return await self._onward(visit, person, target)
+        if result.end is LinkEnd.SIGNED_OUT:
+            return self._tools.page(visit, pages.me_of_nobody(visit))
         return await self._show(visit, person, AccountAsk.LINK, target, required=required, said=result.end.value)
 
     async def _onward(self, visit: Visit, person: _Person, target: str) -> web.StreamResponse:
@@ -378,6 +380,18 @@ class AccountPages:
             outcome=result.end.value,
             pseudonym=session.pseudonym,
         )
+
+
+def _is_pressed(visit: Visit) -> bool:
+    """Say whether a person has pressed a button of our own page.
+
+    Browsers of before 2023 say by `Origin` alone where a form comes from. No script can have a newer one do so.
+    """
+    inbound = visit.inbound
+    if sender(inbound, visit.route.origin) is not Sender.OURS:
+        return False
+    told = any(name.lower().startswith(b"sec-fetch-") for name, _ in inbound.headers)
+    return is_surely_a_navigation(inbound) if told else navigation(inbound) is Navigation.FORM
 
 
 def _word_of(route: Route, ticket: Ticket, held: Held) -> str:

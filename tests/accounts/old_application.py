@@ -250,6 +250,7 @@ def linking(
     settings: AppAccounts | None = None,
     recipe: RecipeSettings = RECIPE,
     watches: LinkWatches | None = None,
+    keys: Secrets = KEYS,
 ) -> Linking:
     """Return the accounts of the App `booking`; without an application, only the office links."""
     known = clock or Clock()
@@ -260,7 +261,7 @@ def linking(
         settings=settings or AppAccounts(tell="form", passwords="kept", recipe=recipe),
         headers=HeaderSettings(),
         store=store or MemoryAccounts(),
-        keys=KEYS,
+        keys=keys,
         application=application,
         limits=attempt_limits(recipe.locks_after, recipe.forgets_after),
     )

@@ -184,7 +184,8 @@ class World:
         )
 
     async def link(self, password: str = OLD) -> LinkEnd:
-        """Prove the account."""
+        """Prove the account, signed in."""
+        await self.sessions.create(self.ticket, self.person)
         result = await self.linking.link(ROUTE, inbound(), self.person, self.ticket, "tanaka", password)
         return result.end
 

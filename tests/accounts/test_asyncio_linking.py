@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from gateway.accounts.accounts import Account, AccountStore, Evidence, LinkState
+from gateway.accounts.accounts import Account, AccountStore, Evidence, KeptPasswords, LinkState
 from gateway.accounts.application_cookies import cookie_key, hashes_of
 from gateway.accounts.asyncio_application import Refused, SignedInThere
 from gateway.accounts.asyncio_linking import KNOWN_SECONDS, LinkEnd, Linking, LinkResult
@@ -22,7 +22,8 @@ from gateway.errors import GatewayError, StoreUnavailableError, UpstreamOverload
 from gateway.identity import AccountKind, Acting, Role
 from gateway.instant import Instant
 from gateway.session.memory_store import MemoryStore
-from gateway.session.session import Found, Session
+from gateway.session.seal import Secrets
+from gateway.session.session import Found, Session, SubjectSessions
 from gateway.session.ticket import Ticket
 from gateway.settings.settings import AppAccounts
 from tests import builders
@@ -72,6 +73,17 @@ class Town:
         found = Found(session)
         await self.linking.load(ROUTE, found, ticket)
         return found
+
+    def behind_login(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Have something happen once between the application's answer to a login and what follows from it."""
+        sign_in = self.linking.sign_in
+
+        async def then(*given: object) -> object:
+            login = await sign_in(*given)  # type: ignore[arg-type]
+            await work()
+            return login
+
+        self.linking.sign_in = then  # type: ignore[method-assign, assignment]
 
     async def given(self, name: str, role: Role | None = None, session: Session = HANAKO) -> None:
         """Have the office link one."""
@@ -204,6 +216,129 @@ async def test_a_person_with_several_accounts_acts_for_none_until_she_chooses(to
     other = (await town.known(ticket=OTHER_TICKET)).accounts
     assert other is not None
     assert other["booking"].acting is None, "another session has chosen nothing"
+
+
+async def test_a_choice_whose_link_has_ended_chooses_no_other_account(town: Town) -> None:
+    """One account is left, and a tab may have a form for the former one: she is asked, as with several."""
+    await town.given("yamada")
+    await town.given("club", Role.MEMBER)
+    club = next(each for each in await town.linking.links_of(ROUTE, HANAKO) if each.account.name == "club")
+    await town.linking.choose(ROUTE, HANAKO, TICKET, town.linking.choice("booking", club))
+    await town.accounts.unlink("booking", "club", town.linking.marks(ROUTE, HANAKO))
+
+    left = (await town.known()).accounts
+    assert left is not None
+    assert (left["booking"].acting, left["booking"].choices, left["booking"].declined) == (None, 1, False)
+
+    (yamada,) = await town.linking.links_of(ROUTE, HANAKO)
+    assert await town.linking.choose(ROUTE, HANAKO, TICKET, town.linking.choice("booking", yamada)) == "yamada"
+    chosen = (await town.known()).accounts
+    assert chosen is not None
+    assert chosen["booking"].acting == Acting("yamada", AccountKind.PERSON, None)
+
+
+async def test_a_choice_outlives_a_new_key(town: Town) -> None:
+    """The word of a page, and the one beside a session, are known under the key that was the first one before."""
+    await town.given("yamada")
+    await town.given("club", Role.MEMBER)
+    words = {
+        each.account.name: town.linking.choice("booking", each) for each in await town.linking.links_of(ROUTE, HANAKO)
+    }
+    assert await town.linking.choose(ROUTE, HANAKO, TICKET, words["club"]) == "club"
+    town.linking = linking(
+        town.old,
+        store=town.accounts,
+        sessions=town.sessions,
+        clock=town.clock,
+        keys=Secrets((Secrets.single(b"n" * 32).first, *KEYS.all)),
+    )
+
+    known = (await town.known()).accounts
+    assert known is not None
+    assert known["booking"].acting is not None
+    assert known["booking"].acting.account == "club"
+    assert await town.linking.choose(ROUTE, HANAKO, TICKET, words["yamada"]) == "yamada"
+
+
+@pytest.mark.parametrize("taken", [False, True])
+async def test_a_person_who_is_erased_while_she_proves_an_account_leaves_nothing(town: Town, *, taken: bool) -> None:
+    """Her session ends first, then her links; the application's answer comes behind both. No claim stays either."""
+    if taken:
+        await town.given("yamada", session=TARO)
+    marks = town.linking.marks(ROUTE, HANAKO)
+
+    async def erase() -> None:
+        await town.sessions.revoke(SubjectSessions((HANAKO.pseudonym,)))
+        await town.accounts.erase("booking", marks)
+
+    town.behind_login(erase)
+
+    result = await town.link("yamada", "old-Canary-1")
+
+    assert result.end is LinkEnd.SIGNED_OUT
+    assert await town.accounts.find("booking", marks) == ()
+    record = await town.accounts.record("booking", "yamada")
+    assert record is not None
+    assert (record.claims, len(record.links), record.has_password) == ((), int(taken), False)
+    assert town.old.sessions == {}
+
+
+async def test_another_tab_that_renews_the_session_meanwhile_takes_no_link_back(town: Town) -> None:
+    """The session lives under another ticket."""
+
+    async def renew() -> None:
+        assert await town.linking.renew(TICKET, "N" * 43, HANAKO)
+        assert await town.linking.renew("N" * 43, "M" * 43, HANAKO)
+
+    town.behind_login(renew)
+
+    assert (await town.link("yamada", "old-Canary-1")).end is LinkEnd.LINKED
+    assert len(await town.linking.accounts_of(ROUTE, HANAKO)) == 1
+
+
+async def test_an_account_that_changes_hands_in_the_middle_keeps_no_password_of_the_former_person(town: Town) -> None:
+    """The counter gives it away between the link and its password."""
+    to = town.linking.marks(ROUTE, TARO)
+    link = town.accounts.link
+
+    async def linked(*given: object, **named: object) -> object:
+        outcome = await link(*given, **named)  # type: ignore[arg-type]
+        await town.accounts.hand_over(Account("booking", "yamada"), to, Evidence.COUNTER, town.clock.now)
+        return outcome
+
+    town.accounts.link = linked  # type: ignore[method-assign, assignment]
+
+    await town.link("yamada", "old-Canary-1")
+
+    assert await town.accounts.passwords("booking", "yamada") == KeptPasswords()
+
+
+@pytest.mark.parametrize("how", ["unlinked", "handed over", "ask again"])
+async def test_a_login_that_waits_for_its_turn_is_not_made_for_a_link_that_ends(town: Town, how: str) -> None:
+    """The application is not asked, and the account's new person keeps her password."""
+    await town.link("yamada", "old-Canary-1")
+    kept = (await town.accounts.passwords("booking", "yamada")).current
+    assert kept is not None
+    marks, to = town.linking.marks(ROUTE, HANAKO), town.linking.marks(ROUTE, TARO)
+    turn = Attempt("booking", "yamada", "m", "another worker's")
+    assert await town.accounts.begin_login(turn, town.clock.now)
+    waits = asyncio.create_task(town.linking.sign_in_as(ROUTE, INBOUND, HANAKO, "yamada"))
+    await asyncio.sleep(0)
+    if how == "handed over":
+        await town.accounts.hand_over(Account("booking", "yamada"), to, Evidence.COUNTER, town.clock.now)
+        await town.accounts.keep_password("booking", "yamada", kept)
+    elif how == "unlinked":
+        await town.accounts.unlink("booking", "yamada", marks)
+    else:
+        await town.accounts.ask_again("booking", "yamada", marks)
+    tried = town.old.logins()
+
+    await town.accounts.end_login(turn)
+
+    assert await waits is None
+    assert town.old.logins() == tried
+    if how == "handed over":
+        assert isinstance(await town.linking.sign_in_as(ROUTE, INBOUND, TARO, "yamada"), SignedInThere)
 
 
 async def test_an_offer_that_was_declined_is_not_made_again(town: Town) -> None:

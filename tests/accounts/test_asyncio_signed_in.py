@@ -14,7 +14,7 @@ from gateway.errors import GatewayError, StoreUnavailableError, UpstreamUnreacha
 from gateway.headers.telling import ACCOUNT_FIELD
 from gateway.request.inbound import Inbound
 from gateway.session.memory_store import MemoryStore
-from gateway.session.session import Found, NoTicket, SessionState
+from gateway.session.session import MOST_BOUND, Found, NoTicket, SessionState
 from gateway.session.ticket import Ticket
 from gateway.upstream.upstream import AnswerHead, Exchanger, Headers
 from tests import builders
@@ -278,6 +278,17 @@ async def test_a_cookie_that_a_page_sets_counts_from_then_on(street: Street) -> 
     street.cookies["BASKET"] = "b2"
     await street.get()
     assert "BASKET" not in street.old.asked[-1].headers["cookie"]
+
+
+async def test_a_cookie_that_is_in_use_outlives_those_of_each_answer(street: Street) -> None:
+    """An application sets another cookie with each answer, and that of its session once: nobody signs in again."""
+    await street.get()
+    for number in range(MOST_BOUND + 5):
+        street.old.more_cookies = (b"FLASH=f%d; Path=/" % number,)
+        await street.get()
+
+    assert street.old.logins() == 1
+    assert f"FLASH=f{number - 1}" in street.old.asked[-1].headers["cookie"]
 
 
 async def test_a_person_whose_password_is_no_longer_good_is_led_to_our_page(street: Street) -> None:

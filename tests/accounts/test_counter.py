@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.accounts.accounts import Account, Evidence
+from gateway.accounts.accounts import Account, Evidence, LinkState
 from gateway.accounts.counter import Hindrance, dismiss_claim, hindrance_of, import_row
 from gateway.accounts.marks import Marks
 from gateway.accounts.memory_accounts import MemoryAccounts
@@ -27,6 +27,34 @@ async def test_a_row_makes_an_account_known_and_links_its_person() -> None:
     record = await store.record("booking", "club")
     assert record is not None
     assert [(each.role, each.evidence) for each in record.links] == [(Role.REPRESENTATIVE, Evidence.IMPORT)]
+
+
+async def test_a_row_changes_nothing_that_it_does_not_say() -> None:
+    """A list of accounts and codes alone adds a member, and leaves a group its kind, its title and its roles."""
+    store = MemoryAccounts()
+    await store.put(CLUB)
+    await store.link(CLUB, HANAKO, Evidence.COUNTER, NOON, Role.REPRESENTATIVE)
+    silent = Row(2, Account("booking", "CLUB"), TARO, Role.MEMBER, kind_said=False, title_said=False)
+
+    assert await import_row(store, silent, NOON) is None
+
+    record = await store.record("booking", "club")
+    assert record is not None
+    assert record.account == CLUB
+    assert {link.mark: link.role for link in record.links} == {
+        HANAKO.first: Role.REPRESENTATIVE,
+        TARO.first: Role.MEMBER,
+    }
+
+
+async def test_a_row_of_a_moved_store_opens_no_link_that_must_be_proved_again() -> None:
+    """The state of the export counts."""
+    store = MemoryAccounts()
+
+    assert await import_row(store, Row(2, OWN, HANAKO, Role.MEMBER, state=LinkState.ASK_AGAIN), NOON) is None
+
+    (held,) = await store.find("booking", HANAKO)
+    assert held.link.state is LinkState.ASK_AGAIN
 
 
 async def test_a_row_takes_an_account_from_nobody() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.accounts.accounts import Account, Evidence, Link, Record
+from gateway.accounts.accounts import Account, Evidence, Link, LinkState, Record
 from gateway.accounts.marks import marks_of_code
 from gateway.accounts.sheet import Row, read_accounts, write_accounts
 from gateway.identity import AccountKind, Role
@@ -38,9 +38,9 @@ def test_a_list_says_who_has_what(encoding: str) -> None:
 
     assert mistakes == []
     assert rows == [
-        Row(2, Account("booking", "tanaka"), ANNA, Role.MEMBER),
+        Row(2, Account("booking", "tanaka"), ANNA, Role.MEMBER, title_said=False),
         Row(3, Account("booking", "club", AccountKind.GROUP, "卓球クラブ"), ANNA, Role.REPRESENTATIVE),
-        Row(6, Account("booking", "empty"), None, Role.MEMBER),
+        Row(6, Account("booking", "empty"), None, Role.MEMBER, kind_said=False, title_said=False),
     ]
 
 
@@ -59,6 +59,12 @@ def test_a_list_says_who_has_what(encoding: str) -> None:
         ("account,title\na," + "x" * 256 + "\n", "too long"),
         ("account,kind\na,person\nＡ,group\n", "another kind"),
         ('account\n"a\nb"\n', "no account's name"),
+        ("account\n1.23457E+11\n", "has shortened"),
+        ("account\n#N/A\n", "an error of Excel"),
+        ("account\n########\n", "an error of Excel"),
+        ("account\n=A1+1\n", "a formula"),
+        ("account,title\na,#REF!\n", "an error of Excel"),
+        ("account,state\na,maybe\n", "`maybe` is none of them"),
     ],
 )
 def test_a_mistake_is_named_by_its_line(text: str, said: str) -> None:
@@ -67,6 +73,27 @@ def test_a_mistake_is_named_by_its_line(text: str, said: str) -> None:
 
     assert any(said in each for each in mistakes), mistakes
     assert all("a.csv" in each for each in mistakes)
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [('"=""0012"""', "0012"), ("'0012", "'0012"), ("１２３", "１２３"), ("1e5", "1e5"), ("a=b", "a=b")],
+)
+def test_a_name_is_read_as_its_author_sees_it(cell: str, name: str) -> None:
+    """Excel keeps a number's zeros by `="0012"`; a name's own signs stay as they are."""
+    (row,), mistakes = read(f"account\n{cell}\n".encode())
+
+    assert (row.account.name, mistakes) == (name, [])
+
+
+def test_a_link_that_must_be_proved_again_comes_back_as_such() -> None:
+    """A store that moves by an export opens no account that was closed."""
+    links = (Link(ANNA.first, None, Evidence.PROOF, 1.8e9, 1.8e9, LinkState.ASK_AGAIN),)
+
+    text = "".join(write_accounts([Record(Account("booking", "tanaka"), links)]))
+
+    (row,), mistakes = read(text.encode())
+    assert (row.state, mistakes) == (LinkState.ASK_AGAIN, [])
 
 
 def test_bytes_of_neither_encoding_are_refused() -> None:
@@ -89,7 +116,7 @@ def test_an_export_can_be_imported_and_names_nobody() -> None:
     assert mistakes == []
     assert rows == [
         Row(2, club, ANNA, Role.REPRESENTATIVE),
-        Row(3, Account("booking", "-x"), None, Role.MEMBER),
+        Row(3, Account("booking", "-x"), None, Role.MEMBER, title_said=False),
     ]
 
 

@@ -521,8 +521,9 @@ async def test_a_password_is_kept_as_it_was_sealed(store: AccountStore) -> None:
     assert not await store.keep_password(APP, "tanaka", KeptPassword(b"box", own=True))
     await link(store, TANAKA, ANNA)
     every_byte = KeptPassword(bytes(range(256)), own=True)
+    assert not await store.keep_password(APP, "tanaka", every_byte, BERT), "another person's account"
 
-    assert await store.keep_password(APP, "TANAKA", every_byte)
+    assert await store.keep_password(APP, "TANAKA", every_byte, ANNA)
 
     assert await store.passwords(APP, "tanaka") == KeptPasswords(every_byte)
     record = await store.record(APP, "tanaka")

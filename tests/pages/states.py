@@ -300,7 +300,8 @@ def _account_pages() -> Mapping[str, Make]:
         held = {AccountAsk.CHOOSE: choices, AccountAsk.AGAIN: choices[:1]}.get(ask, ())
         return pages.account(known, ROUTE, ask, held, "/reserve", required=True, proves=proves, said_of=said)
 
-    ends = [end for end in LinkEnd if end not in (LinkEnd.LINKED, LinkEnd.CHOSEN, LinkEnd.DECLINED, LinkEnd.UNLINKED)]
+    elsewhere = (LinkEnd.LINKED, LinkEnd.CHOSEN, LinkEnd.DECLINED, LinkEnd.UNLINKED, LinkEnd.SIGNED_OUT)
+    ends = [end for end in LinkEnd if end not in elsewhere]
     made: dict[str, Make] = _each("account", ends, lambda end, at: make(at, said=end))
     made["account-link"] = make
     made["account-choose"] = lambda at: make(at, AccountAsk.CHOOSE)

@@ -182,6 +182,51 @@ async def test_another_sites_button_does_nothing(desk: Desk, site: str) -> None:
     assert await desk.accounts.find("booking", desk.linking.marks(desk.house.route, desk.found.session)) == held
 
 
+OLD_BROWSER = (("Accept", "text/html"), ("Content-Type", "application/x-www-form-urlencoded"))
+
+
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        ((("Origin", "https://app.gw.test"),), 303),
+        ((("Origin", "https://evil.example"),), 200),
+        ((("Origin", "null"),), 200),
+        ((), 200),
+        ((("Origin", "https://app.gw.test"), ("X-Requested-With", "XMLHttpRequest")), 200),
+        ((("Origin", "https://app.gw.test"), ("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Site", "same-origin")), 200),
+        ((("Origin", "https://app.gw.test"), ("Sec-Fetch-Dest", "iframe"), ("Sec-Fetch-Mode", "navigate")), 403),
+    ],
+)
+async def test_a_browser_of_before_2023_links_by_its_origin(
+    desk: Desk, more: tuple[tuple[str, str], ...], status: int
+) -> None:
+    """It sends no Fetch Metadata; our page came back to it without a word. A newer browser cannot pass for one."""
+    form = {"app": "booking", "rd": "/mine", "action": "link", "user": "yamada", "password": "old-Canary-1"}
+    cookie = ("Cookie", f"__Host-sekisho={desk.ticket}")
+
+    answer = await desk.house.post("account", form, cookie, *OLD_BROWSER, *more, session=desk.found)
+
+    assert answer.status == status
+    assert bool(desk.old.asked) == (status == 303)
+
+
+async def test_a_person_whose_session_ends_meanwhile_reads_that_nobody_is_signed_in(desk: Desk) -> None:
+    """The link is taken back, and both are in the trail."""
+    sign_in = desk.linking.sign_in
+
+    async def then(*given: Any) -> object:
+        login = await sign_in(*given)
+        await desk.sessions.delete(TICKET)
+        return login
+
+    desk.linking.sign_in = then  # type: ignore[method-assign, assignment]
+    answer = await desk.link("yamada", "old-Canary-1")
+
+    assert answer.status == 200
+    assert "本人確認が済んでいない" in await answer.text()
+    assert desk.told() == [("signed_out", "yamada", Outcome.FAILED)]
+
+
 async def test_a_flood_of_attempts_is_told_to_wait(desk: Desk) -> None:
     """The application is asked no more."""
     for _ in range(ATTEMPTS_PER_ADDRESS):

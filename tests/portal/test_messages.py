@@ -20,7 +20,13 @@ from gateway.signing.signature import SignOutcome
 
 PORTAL = Path(gateway.portal.__file__).parent
 
-ACCOUNT_ERRORS = {*LinkEnd, "gone"} - {LinkEnd.LINKED, LinkEnd.CHOSEN, LinkEnd.DECLINED, LinkEnd.UNLINKED}
+ACCOUNT_ERRORS = {*LinkEnd, "gone"} - {
+    LinkEnd.LINKED,
+    LinkEnd.CHOSEN,
+    LinkEnd.DECLINED,
+    LinkEnd.UNLINKED,
+    LinkEnd.SIGNED_OUT,
+}
 """The ends of an attempt to link an account that its page explains, and a choice whose link has ended."""
 
 
