@@ -8,10 +8,11 @@ import pytest
 
 from gateway.policy.authoring.examples import run_examples
 from gateway.policy.decide import CompiledPolicy
-from gateway.policy.reading.parse import parse_policy
+from gateway.policy.reading.parse import load_policy, parse_policy
 from gateway.yaml.mistakes import Mistakes
 
 LISTS = Path(__file__).parents[2] / "policies"
+ORDINANCES = Path(__file__).parent / "ordinances"
 
 Case = tuple[str, str, str, str]
 """Title, moment, person and what is expected."""
@@ -192,6 +193,72 @@ OF_DAYS: list[tuple[str, str, tuple[tuple[str, str], ...]]] = [
             ("2027-03-23 10:00", "allow"),
         ),
     ),
+    (
+        "月曜休館（祝日のときは翌平日）",
+        "dates: {days: [月曜（祝日のときは翌平日）]}",
+        (
+            ("2026-11-16 10:00", "allow"),
+            ("2026-11-23 10:00", "deny c"),
+            ("2026-11-24 00:00", "allow"),
+            ("2026-11-25 10:00", "deny c"),
+            ("2026-05-04 10:00", "deny c"),
+            ("2026-05-05 10:00", "deny c"),
+            ("2026-05-06 10:00", "deny c"),
+            ("2026-05-07 10:00", "allow"),
+            ("2026-09-21 10:00", "deny c"),
+            ("2026-09-24 23:59", "allow"),
+            ("2026-09-25 00:00", "deny c"),
+        ),
+    ),
+    (
+        "第3月曜休館（祝日のときは翌平日）",
+        "dates: {days: [第3月曜（祝日のときは翌平日）]}",
+        (
+            ("2026-07-20 10:00", "deny c"),
+            ("2026-07-21 10:00", "allow"),
+            ("2026-08-17 10:00", "allow"),
+            ("2026-08-18 10:00", "deny c"),
+            ("2026-07-13 10:00", "deny c"),
+        ),
+    ),
+    (
+        "館内整理日は月の末日（土日祝のときは直前の平日）",
+        "dates: {days: [末日（土日祝のときは前平日）]}",
+        (
+            ("2026-11-30 10:00", "allow"),
+            ("2027-01-31 10:00", "deny c"),
+            ("2027-01-29 10:00", "allow"),
+            ("2028-02-28 10:00", "deny c"),
+            ("2028-02-29 10:00", "allow"),
+            ("2026-05-31 10:00", "deny c"),
+            ("2026-05-29 10:00", "allow"),
+        ),
+    ),
+    (
+        "祝日の翌日休館",
+        "dates: {days: [祝日の翌日]}",
+        (
+            ("2026-11-23 10:00", "deny c"),
+            ("2026-11-24 10:00", "allow"),
+            ("2026-05-05 10:00", "allow"),
+            ("2026-05-07 10:00", "allow"),
+            ("2026-02-12 10:00", "allow"),
+            ("2027-01-02 10:00", "allow"),
+        ),
+    ),
+    (
+        "毎月1日から10日まで、8時30分から翌日の6時まで受け付ける",
+        "dates: {days: [1日から10日まで], hours: {from: 8:30, until: 6:00}}",
+        (
+            ("2026-11-30 23:59", "deny c"),
+            ("2026-12-01 05:59", "deny c"),
+            ("2026-12-01 08:30", "allow"),
+            ("2026-12-10 23:59", "allow"),
+            ("2026-12-11 05:59", "allow"),
+            ("2026-12-11 06:00", "deny c"),
+            ("2026-12-11 08:30", "deny c"),
+        ),
+    ),
 ]
 """The ordinance, its condition `c`, and moments; 2027-03-22 is a 振替休日 after an equinox on Sunday."""
 
@@ -280,3 +347,15 @@ def test_a_roll_from_excel_is_said_rightly(tmp_path: Path, encoding: str) -> Non
     (tmp_path / "在勤者.csv").write_bytes(roll.encode(encoding))
 
     run(ROLL, 3, tmp_path)
+
+
+@pytest.mark.parametrize("file", sorted(ORDINANCES.glob("*.yaml")), ids=lambda file: file.stem)
+def test_a_whole_ordinance_is_said_rightly(file: Path) -> None:
+    """Boundaries of ages, hours, months and fiscal years, computed by hand: five examples or more of each."""
+    mistakes = Mistakes()
+    policy = load_policy(file, mistakes)
+    assert policy is not None, mistakes.say()
+    outcomes = run_examples(policy, CompiledPolicy(policy))
+
+    assert [outcome.say() for outcome in outcomes if not outcome.passed] == []
+    assert len(outcomes) >= 5

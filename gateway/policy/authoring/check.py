@@ -15,6 +15,7 @@ from gateway.identity import Birthdate, Scope
 from gateway.policy.authoring.idle import idle_parts
 from gateway.policy.authoring.sibling_words import open_siblings
 from gateway.policy.authoring.siblings import Siblings
+from gateway.policy.authoring.words import say_scopes
 from gateway.policy.conditions import Age, AllOf, AnyOf, Condition, Not, Test, all_needs
 from gateway.policy.decide import CompiledPolicy, rule_scopes
 from gateway.policy.example import make_inbound
@@ -233,7 +234,7 @@ def _never_arrives(policy: Policy, methods: Collection[str] | None) -> Iterator[
                 rule.line,
                 Phrase(
                     f"`{shown}` of `{rule.name}` never arrives: the App does not get it",
-                    f"`{rule.name}` の `{shown}` は届きません。アプリが受け取らないメソッドです",
+                    f"`{rule.name}` の `{'`・`'.join(never)}` は届きません。アプリが受け取らないメソッドです",
                 ),
                 Phrase(
                     f"write `methods: [{listed}]` at the App, or take it out of the rule",
@@ -329,15 +330,17 @@ def _second_readings(policy: Policy, order: _Order) -> Iterator[Remark]:
             if page is not None and given and needs - given and order.taker("POST", path) is rule:
                 pages[page.name] = None
         if pages:
-            items = ", ".join(sorted(needs - {Scope.OPENID}))
+            items = needs - {Scope.OPENID}
             shown = "`, `".join(pages)
             yield Remark(
                 RemarkKind.SECOND_READING,
                 rule.line,
                 Phrase(
-                    f"a form of `{rule.name}` asks for {items}, and its page (`{shown}`) for less: a person who has "
+                    f"a form of `{rule.name}` asks for {say_scopes(items, Language.EN)}, and its page (`{shown}`) for "
+                    "less: a person who has "
                     "signed in there reads the card again, and the form is not sent meanwhile",
-                    f"`{rule.name}` のフォームは {items} を求めますが、そのページ（`{shown}`）では求めません。"
+                    f"`{rule.name}` のフォームは{say_scopes(items, Language.JA)}を求めますが、"
+                    f"そのページ（`{'`・`'.join(pages)}`）では求めません。"
                     "ログイン済みの方も、送信のときにもう一度カードを読み取ることになり、その間は送信されません",
                 ),
                 Phrase(
@@ -379,13 +382,14 @@ def _never_asked(policy: Policy) -> Iterator[Remark]:
         for name in rule.disclose:
             needs = _needed(name, policy.conditions)
             if not needs <= asked:
-                items = ", ".join(sorted(needs - asked))
                 yield Remark(
                     RemarkKind.NEVER_ASKED,
                     rule.line,
                     Phrase(
-                        f"`{name}` is never disclosed by `{rule.name}`: no rule asks for {items}",
-                        f"`{rule.name}` で `{name}` が伝わることはありません。{items} を求める規則がありません",
+                        f"`{name}` is never disclosed by `{rule.name}`: no rule asks for "
+                        f"{say_scopes(needs - asked, Language.EN)}",
+                        f"`{rule.name}` で `{name}` が伝わることはありません。"
+                        f"{say_scopes(needs - asked, Language.JA)}を求める規則がありません",
                     ),
                     Phrase(
                         "disclose it in a rule that asks people to sign in", "ログインを求める規則で開示してください"

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.identity import Birthdate, Scope
+from gateway.identity import Birthdate, Gender, Scope
 from gateway.instant import tokyo_time
 from gateway.policy.authoring.effect import Comparison, Effect, EffectKind
+from gateway.policy.authoring.words import say_gender
 from gateway.policy.authoring.worlds import World
 from gateway.policy.example import EXAMPLE_CLIENT, EXAMPLE_SUBJECT
 from gateway.yaml.mistakes import Language, Phrase
@@ -107,27 +108,33 @@ def say_world(world: World, language: Language) -> str:
     parts = [f"{tokyo_time(world.now):%Y-%m-%d %H:%M:%S}"]
     person = world.person
     if person is None:
-        parts.append("サインインなし" if ja else "nobody signed in")
+        parts.append("ログインなし" if ja else "nobody signed in")
     else:
         if Scope.BIRTHDATE in world.looked_at:
             parts.append(_say_birth(person.birthdate, ja=ja))
         if Scope.ADDRESS in world.looked_at:
             parts.append(person.address or ("住所なし" if ja else "no address"))
         if Scope.GENDER in world.looked_at:
-            parts.append(person.gender.value if person.gender is not None else "性別なし" if ja else "no gender")
+            parts.append(_say_gender(person.gender, ja=ja))
         if not world.looked_at - {Scope.OPENID}:
-            parts.append("サインイン済み" if ja else "signed in")
+            parts.append("ログイン済み" if ja else "signed in")
         if person.subject != EXAMPLE_SUBJECT:
             parts.append(f"名簿の {person.subject}" if ja else f"on a list as {person.subject}")
         if person.authenticated_at != world.now:
             ago = round(world.now - person.authenticated_at)
-            parts.append(f"サインインから {ago} 秒" if ja else f"signed in {ago} s ago")
+            parts.append(f"ログインから {ago} 秒" if ja else f"signed in {ago} s ago")
     if world.client != EXAMPLE_CLIENT:
         known = world.client or ("不明" if ja else "an unknown address")
         parts.append(f"接続元 {known}" if ja else f"from {known}")
     if world.switches:
         parts.append(("スイッチ " if ja else "switched on: ") + ", ".join(world.switches))
     return "、".join(parts) if ja else ", ".join(parts)
+
+
+def _say_gender(gender: Gender | None, *, ja: bool) -> str:
+    if gender is None:
+        return "性別なし" if ja else "no gender"
+    return f"性別は{say_gender(gender, Language.JA)}" if ja else gender.value
 
 
 def _say_birth(born: Birthdate | None, *, ja: bool) -> str:

@@ -16,7 +16,10 @@ from gateway.policy.example import EXAMPLE_CLIENT_ID, NOTHING, UNKNOWN, Example,
 from gateway.policy.policy import Policy
 from gateway.policy.subject_code import fold_code, subject_code
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Limit, Permit, Reason, ReasonKind, Verdict
-from gateway.yaml.mistakes import Language
+from gateway.yaml.mistakes import Language, Phrase
+
+_PASSED = Phrase("ok", "成功")
+_FAILED = Phrase("FAILED", "失敗")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,12 @@ class Outcome:
 
     def say(self, language: Language = Language.EN) -> str:
         """Return the example's line, and for a failing one each difference."""
-        mark = "ok" if self.passed else "FAILED"
+        mark = (_PASSED if self.passed else _FAILED).say(language)
         lines = [f"{mark}: {self.example.title}"]
         for what, expected, found in self.differences:
             if language is Language.JA:
-                lines.append(f"  {what}: 期待 `{expected}`、実際 `{found}`")
+                said = "判断" if what == "verdict" else what.replace("told ", "伝わる値 ")
+                lines.append(f"  {said}: 期待 `{expected}`、実際 `{found}`")
             else:
                 lines.append(f"  {what}: expected `{expected}`, found `{found}`")
         return "\n".join(lines)

@@ -243,6 +243,12 @@ def _say_truth(trace: ConditionTrace, language: Language) -> str:
     return f"{said}：{trace.because.say(language)}" if language is Language.JA else f"{said}: {trace.because.en}"
 
 
+def _say_asked(trace: ConditionTrace, language: Language) -> str:
+    """Return the question that the answer answers: a no to 市民である must not read as a yes."""
+    asked = say_test(trace.test, language)
+    return f"（問い：{asked}か）" if language is Language.JA else f" (asked: {asked})"
+
+
 def say_explanation(explanation: Explanation, language: Language) -> str:
     """Return the way to a verdict as text."""
     ja = language is Language.JA
@@ -254,7 +260,7 @@ def say_explanation(explanation: Explanation, language: Language) -> str:
     if explanation.conditions:
         lines.append("条件" if ja else "conditions")
         lines += [
-            f"  {'  ' * trace.depth}{trace.name}: {_say_truth(trace, language)} ({say_test(trace.test, language)})"
+            f"  {'  ' * trace.depth}{trace.name}: {_say_truth(trace, language)}{_say_asked(trace, language)}"
             for trace in explanation.conditions
         ]
     lines.append(f"{'判断' if ja else 'verdict'}: {say_verdict(explanation.verdict)}")

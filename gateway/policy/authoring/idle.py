@@ -320,7 +320,7 @@ def _never_refused(policy: Policy, outcomes: tuple[Outcome, ...]) -> Iterator[Id
                 rule.line,
                 Phrase(
                     f"no example of `{rule.name}` is refused by `{shown}`",
-                    f"`{rule.name}` に、`{shown}` で断られる例がありません",
+                    f"`{rule.name}` に、`{'`・`'.join(missing)}` で断られる例がありません",
                 ),
                 Phrase("write one with `expect: deny …`", "`expect: deny …` の例を書いてください"),
             )

@@ -26,7 +26,7 @@ from gateway.policy.residence import Gap, residence_of
 from gateway.policy.verdict import Truth
 from gateway.yaml.mistakes import Phrase
 
-_NOBODY = Phrase("nobody is signed in", "サインインしていない")
+_NOBODY = Phrase("nobody is signed in", "ログインしていない")
 _GAPS: Mapping[Gap, Phrase] = {
     Gap.NOT_GIVEN: Phrase("no address was given, or it was unreadable", "住所が渡されていないか、読み取れない"),
     Gap.NO_PLACE: Phrase("the address begins with no place of this name", "住所のはじめに、知られた地名がない"),

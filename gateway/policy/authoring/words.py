@@ -15,7 +15,7 @@ from typing import assert_never
 from gateway.identity import AccountKind, Gender, Role, Scope
 from gateway.instant import Instant, tokyo_time
 from gateway.policy.age import AgeOneOf, AgeRange, BornRange, CountedFrom
-from gateway.policy.calendar import LAST, Days
+from gateway.policy.calendar import LAST, LONGEST_MONTH, Days, Moved
 from gateway.policy.conditions import (
     AccountTest,
     Age,
@@ -67,14 +67,22 @@ _SCOPES: Mapping[Scope, Phrase] = {
 _COUNTED: Mapping[CountedFrom, Phrase] = {
     CountedFrom.BIRTHDAY: Phrase(", from the birthday", "（誕生日から数える）"),
     CountedFrom.EVE: Phrase(", from the eve of the birthday", "（誕生日の前日に達したものとして数える）"),
-    CountedFrom.MONTH: Phrase(", from the first of that month", "（達する日の属する月の初日から数える）"),
+    CountedFrom.MONTH: Phrase(
+        ", from the first of the month in which the eve of the birthday lies",
+        "（誕生日の前日の属する月の初日から数える）",
+    ),
     CountedFrom.BIRTH_MONTH: Phrase(", from the first of the birthday's month", "（誕生月の初日から数える）"),
     CountedFrom.NEXT_MONTH: Phrase(
         ", from the first of the month after the birthday (born on the 1st: of that month)",
         "（誕生日の翌月1日から数える。1日生まれの方はその月の1日から）",
     ),
-    CountedFrom.FISCAL_YEAR: Phrase(", from 1 April of that fiscal year", "（達する日の属する年度の4月1日から数える）"),
-    CountedFrom.NEXT_APRIL: Phrase(", from the 1 April after that", "（達した日の後の最初の4月1日から数える）"),
+    CountedFrom.FISCAL_YEAR: Phrase(
+        ", from 1 April of the fiscal year in which the eve of the birthday lies",
+        "（誕生日の前日の属する年度の4月1日から数える）",
+    ),
+    CountedFrom.NEXT_APRIL: Phrase(
+        ", from the first 1 April after the eve of the birthday", "（誕生日の前日より後の最初の4月1日から数える）"
+    ),
 }
 
 _ONCE: Mapping[Once, Phrase] = {
@@ -91,6 +99,8 @@ _GENDERS: Mapping[Gender, Phrase] = {
     Gender.OTHER: Phrase("other", "その他"),
 }
 
+_SHORTEST_MONTH = 28
+_TEENS = (11, 12, 13)
 _WEEK = "月火水木金土日"
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
 _ENGLISH_WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -101,6 +111,11 @@ def say_scopes(scopes: Iterable[Scope], language: Language) -> str:
     asked = set(scopes)
     items = tuple(scope for scope in Scope if scope in asked and scope is not Scope.OPENID)
     return _list([_SCOPES[scope].say(language) for scope in items or (Scope.OPENID,)], language)
+
+
+def say_gender(gender: Gender, language: Language) -> str:
+    """Return a gender as people say it."""
+    return _GENDERS[gender].say(language)
 
 
 def _list(words: Iterable[str], language: Language) -> str:
@@ -135,7 +150,7 @@ def say_test(test: Test, language: Language) -> str:  # noqa: PLR0911 (a line fo
                 else f"the card's address is in {_list(names, language)}"
             )
         case GenderTest(gender=gender):
-            said = _GENDERS[gender].say(language)
+            said = say_gender(gender, language)
             return f"カードに記録された性別が「{said}」である" if ja else f"the card's gender is {said}"
         case AccountTest():
             return _say_account(test, language)
@@ -221,6 +236,7 @@ def _say_born(born: BornRange, language: Language) -> str:
 
 
 def _say_dates(dates: Dates, language: Language) -> str:
+    """Return the parts, each within the one before it: a period, its days, and the hours of such a day."""
     ja = language is Language.JA
     parts: list[str] = []
     if span := _say_span(dates, language):
@@ -228,13 +244,33 @@ def _say_dates(dates: Dates, language: Language) -> str:
     if dates.days is not None:
         parts.append(_say_days(dates.days, language))
     if dates.listed is not None:
-        file = PurePath(dates.list).name
-        named = _list([_day(day, language) for day in sorted(dates.listed)], language)
-        on_list = f"一覧 {file} の日" if ja else f"a day on the list {file}"
-        parts.append(on_list if file else named)
+        parts.append(_say_listed(dates.listed, PurePath(dates.list).name, language))
+    every_day = dates.days is None and dates.listed is None
     if dates.opens is not None and dates.closes is not None:
-        parts.append(_say_hours(dates.opens, dates.closes, every_day=not parts, language=language))
-    return ("、".join(parts) + "の間である") if ja else "it is " + ", ".join(parts)
+        parts.append(_say_hours(dates.opens, dates.closes, every_day=every_day, language=language))
+    if not ja:
+        return "it is " + ", ".join(parts)
+    lasts = dates.opens is not None or every_day
+    return "の、".join(parts) + ("の間である" if lasts else "である")
+
+
+def _say_listed(days: frozenset[date], file: str, language: Language) -> str:
+    ja = language is Language.JA
+    if file:
+        return f"一覧 {file} の日" if ja else f"a day on the list {file}"
+    named = [_day(day, language) for day in sorted(days)]
+    return _one_of(named, language)
+
+
+def _one_of(said: list[str], language: Language) -> str:
+    """Return words of which one is enough."""
+    if len(said) == 1:
+        return said[0]
+    return (
+        f"{'、'.join(said[:-1])}または{said[-1]}"
+        if language is Language.JA
+        else f"{', '.join(said[:-1])} or {said[-1]}"
+    )
 
 
 def _say_span(dates: Dates, language: Language) -> str:
@@ -256,30 +292,88 @@ def _say_span(dates: Dates, language: Language) -> str:
 def _end(day: date | MonthDay | None, moment: Instant | None, language: Language) -> str:
     if moment is not None:
         clock = tokyo_time(moment)
-        return _day(clock.date(), language) + (" " if language is Language.EN else "") + f"{clock:%H:%M}"
+        return _day(clock.date(), language) + (" " if language is Language.EN else "") + f"{clock.hour}:{clock:%M}"
     return "" if day is None else _day(day, language)
 
 
 def _say_days(days: Days, language: Language) -> str:
     ja = language is Language.JA
+    said = _weekdays(days, language)
+    if days.of_month:
+        said.append(_say_of_month(days.of_month, language))
+    if days.holidays:
+        said.append("祝日（振替休日を含む）" if ja else "a holiday")
+    if days.after_holidays:
+        said.append("祝日（振替休日を含む）の翌日" if ja else "the day after a holiday")
+    if days.workdays_after_holidays:
+        after = "the first working day (Mon to Fri, no holiday) after a holiday"
+        said.append("祝日（振替休日を含む）の後の最初の平日（土・日・祝日でない日）" if ja else after)
+    said += [_say_moved(moved, language) for moved in days.moved]
+    if not days.no_holidays:
+        return _one_of(said, language)
+    if not said:
+        return "祝日（振替休日を含む）でない日" if ja else "a day that is no holiday"
+    return _one_of(said, language) + ("（祝日と振替休日を除く）" if ja else ", but no holiday")
+
+
+def _weekdays(days: Days, language: Language) -> list[str]:
+    ja = language is Language.JA
     week = _WEEK if ja else _ENGLISH_WEEK
-    said = (
-        [_list([week[day] for day in sorted(days.weekdays)], language) + ("曜日" if ja else "")]
-        if days.weekdays
-        else []
-    )
+    named = [week[day] for day in sorted(days.weekdays)]
+    said = ["・".join(named) + "曜日" if ja else _one_of(named, language)] if named else []
     for number, day in sorted(days.numbered, key=lambda one: (one[0] == LAST, one)):
         if ja:
             said.append(f"{'最終' if number == LAST else f'第{number}'}{week[day]}曜日")
         else:
             said.append(f"the {'last' if number == LAST else _ORDINALS[number - 1]} {week[day]} of a month")
-    if days.holidays:
-        said.append("祝日（振替休日を含む）" if ja else "a holiday")
-    if not days.no_holidays:
-        return _list(said, language)
-    if not said:
-        return "祝日（振替休日を含む）でない日" if ja else "a day that is no holiday"
-    return _list(said, language) + ("（祝日と振替休日を除く）" if ja else ", but no holiday")
+    return said
+
+
+def _say_of_month(days: frozenset[int], language: Language) -> str:
+    """Return days of each month, those in a row by the first and the last of them."""
+    ja = language is Language.JA
+    rows: list[list[int]] = []
+    for day in sorted(days - {LAST}):
+        if rows and rows[-1][-1] == day - 1:
+            rows[-1].append(day)
+        else:
+            rows.append([day])
+    to_the_end = LAST in days and bool(rows) and rows[-1][-1] == LONGEST_MONTH
+    if LAST in days and not to_the_end:
+        rows.append([LAST])
+
+    def say(day: int) -> str:
+        if day == LAST or (to_the_end and day == LONGEST_MONTH):
+            return "末日" if ja else "last day"
+        return f"{day}日" if ja else _ordinal(day)
+
+    said = [
+        say(row[0])
+        if len(row) == 1
+        else f"{say(row[0])}から{say(row[-1])}まで"
+        if ja
+        else f"{say(row[0])} to {say(row[-1])}"
+        for row in rows
+    ]
+    shorter = any(day != LAST and day > _SHORTEST_MONTH for row in rows for day in (row[0], row[-1])) and not to_the_end
+    few = ("（その日のない月を除く）" if ja else " (in months that have it)") if shorter else ""
+    return f"毎月{_one_of(said, language)}{few}" if ja else f"the {_one_of(said, language)} of each month{few}"
+
+
+def _ordinal(day: int) -> str:
+    suffixes = {1: "st", 2: "nd", 3: "rd"}
+    return f"{day}{'th' if day in _TEENS else suffixes.get(day % 10, 'th')}"
+
+
+def _say_moved(moved: Moved, language: Language) -> str:
+    named = _say_days(moved.days, language)
+    if language is Language.JA:
+        when = "土・日・祝日" if moved.weekends else "祝日（振替休日を含む）"
+        instead = "直前の平日" if moved.backwards else "次の平日"
+        return f"{named}（{when}に当たるときは、その日でなく{instead}（土・日・祝日でない日））"
+    when = "a weekend or a holiday" if moved.weekends else "a holiday"
+    instead = "the working day before" if moved.backwards else "the next working day"
+    return f"{named} (if it falls on {when}, {instead} instead: Mon to Fri, no holiday)"
 
 
 def _say_hours(opens: time, closes: time, *, every_day: bool, language: Language) -> str:
@@ -308,13 +402,18 @@ def _say_match(rule: Rule, language: Language) -> str:
     ja = language is Language.JA
     paths = _list([f"`{path}`" for path in rule.match.path], language) if rule.match.path else ""
     methods = _list(sorted(rule.match.method), language)
-    query = [f"{name}={'|'.join(sorted(values))}" for name, values in rule.match.query.items()]
+    query = [
+        f"`{name}` が {_one_of([f'`{value}`' for value in sorted(values)], language)}"
+        if ja
+        else f"`{name}` of {_one_of([f'`{value}`' for value in sorted(values)], language)}"
+        for name, values in rule.match.query.items()
+    ]
     if ja:
         said = f"{paths} への" if paths else "すべてのパスへの"
         said += f" {methods} の" if methods else ""
-        said += f"（{_list(query, language)} のある）" if query else ""
+        said += f"（{_list(query, language)} のもの）" if query else ""
         said += "リクエスト"
-        return f"{said}（ただし「{rule.when}」のとき）" if rule.when else said
+        return f"{said}（「{rule.when}」を満たすときだけ）" if rule.when else said
     said = f"{methods or 'any'} requests to {paths or 'any path'}"
     said += f" with {_list(query, language)}" if query else ""
     return f"{said}, while “{rule.when}”" if rule.when else said
@@ -332,9 +431,9 @@ def _say_who(rule: Rule, language: Language) -> str:
         case None:
             names = _list([f"「{name}」" if ja else f"“{name}”" for name in rule.require], language)
             return (
-                f"{names}{'をすべて' if len(rule.require) > 1 else 'を'}満たす方だけが利用できる"
+                f"ログインした方のうち、{names}{'をすべて' if len(rule.require) > 1 else 'を'}満たす方だけが利用できる"
                 if ja
-                else f"only a person who fulfils {names} passes"
+                else f"only a signed-in person who fulfils {names} passes"
             )
         case _:
             assert_never(rule.allow)

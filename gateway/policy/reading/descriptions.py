@@ -121,8 +121,11 @@ DESCRIPTIONS: Mapping[str, Phrase] = {
         "終わりの時刻（その時刻は含まない）。22:00〜5:00 は、始まった日のものとして数えます。",
     ),
     "conditions.dates.days": Phrase(
-        "Days of the week, and 祝日, 第3月曜, 最終金曜, 祝日を除く.",
-        "曜日。ほかに `祝日`（振替休日を含む）、`第3月曜`、`最終金曜`、`祝日を除く` が書けます。",
+        "Days of the week, and 第3月曜, 最終金曜, 1日, 末日, 1日から10日まで, 祝日, 祝日の翌日, 祝日の翌平日, "
+        "祝日を除く. 月曜（祝日のときは翌平日） moves: the next working day stands for a Monday that is a holiday.",
+        "曜日。ほかに `第3月曜`、`最終金曜`、`1日`、`末日`、`1日から10日まで`、`祝日`（振替休日を含む）、`祝日の翌日`、"
+        "`祝日の翌平日`、`祝日を除く`、`月曜（祝日のときは翌平日）`、`末日（土日祝のときは前平日）` が書けます。"
+        "平日は、土・日・祝日でない日です。",
     ),
     "conditions.dates.in": Phrase(
         "Single days, or a file of them (CSV with the column 日付).",

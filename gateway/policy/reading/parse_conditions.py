@@ -16,7 +16,7 @@ from unicodedata import normalize
 from gateway.identity import AccountKind, Gender, Role
 from gateway.instant import TOKYO
 from gateway.policy.age import HIGHEST_AGE, AgeOneOf, AgeRange, BornRange, CountedFrom
-from gateway.policy.calendar import LAST, MOST_IN_A_MONTH, Days
+from gateway.policy.calendar import Days
 from gateway.policy.conditions import (
     AccountTest,
     Age,
@@ -37,6 +37,7 @@ from gateway.policy.conditions import (
     Test,
     TownTest,
 )
+from gateway.policy.reading.day_words import meant_days, merged, read_days
 from gateway.policy.reading.meant import meant_hours, meant_network, meant_number, why_no_day
 from gateway.policy.reading.parse_values import Bound, Reader
 from gateway.policy.residence import NotAPlace, find_place
@@ -60,28 +61,6 @@ RESERVED = frozenset({*(header_word(name) for name in (*Fact, *SignedFact, *Acti
 _CONDITION = Phrase("a condition", "条件")
 
 GENDERS = {"男": Gender.MALE, "男性": Gender.MALE, "女": Gender.FEMALE, "女性": Gender.FEMALE}
-_HOLIDAYS = ("祝日", "holiday", "holidays")
-_NO_HOLIDAYS = ("祝日を除く", "no holidays")
-_NEARLY_DAYS = {
-    "祝": "祝日",
-    "祝祭日": "祝日",
-    "国民の祝日": "祝日",
-    "休日": "土, 日, 祝日",
-    "土日祝": "土, 日, 祝日",
-    "土日": "土, 日",
-    "週末": "土, 日",
-    "平日": "月, 火, 水, 木, 金, 祝日を除く",
-    "営業日": "月, 火, 水, 木, 金, 祝日を除く",
-    "毎日": "月, 火, 水, 木, 金, 土, 日",
-}
-"""Words that mean days to their author, and how a policy writes them."""
-_NUMBERED = re.compile(
-    r"(?:第\s*([1-5１-５一二三四五])|(最終|最後の|last )|([1-5])(?:st|nd|rd|th) )\s*(.+)", re.IGNORECASE
-)
-_SPAN = re.compile(r"([^~～〜ーか－-]{1,9}?) ?(?:~|～|〜|-|ー|－|から|to) ?(\S{1,9}?)(?:まで)?")
-_NUMERALS = "一二三四五"
-_WEEK = "月火水木金土日"
-_ENGLISH_WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,38 +81,6 @@ class Lists:
     read: Callable[[Path, str], Node | None]
     """Reads a file as YAML, given its path and what messages call it."""
     entries: dict[str, Mapping[str, ListEntry]] = field(default_factory=dict)
-
-
-def _weekday(text: str) -> int | None:
-    """Return the day of the week that a word means, Monday 0."""
-    short = text.strip().removesuffix("曜日").removesuffix("曜")
-    if len(short) == 1 and short in _WEEK:
-        return _WEEK.index(short)
-    return next((n for n, day in enumerate(_ENGLISH_WEEK) if text.strip().lower() in {day, day[:3]}), None)
-
-
-def _days_between(text: str) -> str:
-    """Return the days that a span names: 月～金, mon-fri."""
-    span = _SPAN.fullmatch(text)
-    first, last = (None, None) if span is None else (_weekday(span[1]), _weekday(span[2]))
-    if first is None or last is None:
-        return ""
-    return ", ".join(_WEEK[(first + step) % 7] for step in range((last - first) % 7 + 1))
-
-
-def _days_joined(text: str) -> str:
-    """Return the days of a word that has several in a row, or with other signs between them: 月火, 月・水."""
-    signs = re.sub("[・/,、，.。 及びとや]|曜日|曜", "", text)
-    if len(signs) < 2 or not set(signs) <= {*_WEEK, "祝"}:
-        return ""
-    return ", ".join("祝日" if sign == "祝" else sign for sign in signs)
-
-
-def _in_month(found: re.Match[str]) -> int:
-    if found[2]:
-        return LAST
-    digit = found[1] or found[3]
-    return _NUMERALS.index(digit) + 1 if digit in _NUMERALS else min(int(digit), MOST_IN_A_MONTH)
 
 
 def _start(day: date | MonthDay | None, *, days: int = 0) -> datetime | None:
@@ -771,33 +718,25 @@ class ConditionReader(Reader):
             self._in_order(table, first if isinstance(first, date) else None, last if isinstance(last, date) else None)
 
     def _days(self, node: Node) -> Days:
-        weekdays: set[int] = set()
-        numbered: set[tuple[int, int]] = set()
-        holidays = no_holidays = False
+        found: list[Days] = []
         for scalar in self.listed(node, Phrase("a day of the week", "曜日")):
-            text = normalize("NFKC", scalar.text.strip()).strip("()[]「」")
-            number = _NUMBERED.fullmatch(text)
-            weekday = _weekday(text if number is None else number[4])
-            if text.lower() in _HOLIDAYS:
-                holidays = True
-            elif text.lower() in _NO_HOLIDAYS:
-                no_holidays = True
-            elif weekday is None:
-                self._not_a_weekday(scalar, text)
-            elif number is None:
-                weekdays.add(weekday)
+            days = read_days(scalar.text)
+            if days is None:
+                self._not_a_weekday(scalar)
             else:
-                numbered.add((_in_month(number), weekday))
-        return Days(frozenset(weekdays), frozenset(numbered), holidays, no_holidays)
+                found.append(days)
+        return merged(found)
 
-    def _not_a_weekday(self, scalar: Scalar, text: str) -> None:
+    def _not_a_weekday(self, scalar: Scalar) -> None:
+        text = normalize("NFKC", scalar.text).strip()
         what = Phrase(f"`{text}` is not a day of the week", f"`{text}` は曜日ではありません")
         remedy = Phrase(
-            "write `月` to `日`, `祝日`, `祝日を除く` or `第3月曜`",
-            "`月` から `日` までの曜日、`祝日`、`祝日を除く`、`第3月曜` のように書いてください",
+            "write `月` to `日`, `第3月曜`, `1日`, `末日`, `祝日`, `祝日の翌平日`, `祝日を除く` or "
+            "`月曜（祝日のときは翌平日）`",
+            "`月` から `日` までの曜日、`第3月曜`、`1日`、`末日`、`祝日`、`祝日の翌平日`、`祝日を除く`、"
+            "`月曜（祝日のときは翌平日）` のように書いてください",
         )
-        line = _NEARLY_DAYS.get(text) or _days_between(text) or _days_joined(text)
-        if line:
+        if line := meant_days(scalar.text):
             remedy = Phrase(f"write `days: [{line}]`", f"`days: [{line}]` と書いてください")
         self.mistakes.add(scalar.where, what, remedy)
 

@@ -78,9 +78,9 @@ def of(subject: str = EXAMPLE_SUBJECT, ago: float = 0.0, **facts: Any) -> Identi
 @pytest.mark.parametrize(
     ("world", "english", "japanese"),
     [
-        (World(MORNING, None), "nobody signed in", "サインインなし"),
-        (World(MORNING, of()), "signed in", "サインイン済み"),
-        (World(MORNING, of(), looked_at=frozenset({Scope.OPENID})), "signed in", "サインイン済み"),
+        (World(MORNING, None), "nobody signed in", "ログインなし"),
+        (World(MORNING, of()), "signed in", "ログイン済み"),
+        (World(MORNING, of(), looked_at=frozenset({Scope.OPENID})), "signed in", "ログイン済み"),
         (
             World(MORNING, of(), looked_at=EVERY),
             "no birthdate, no address, no gender",
@@ -93,14 +93,14 @@ def of(subject: str = EXAMPLE_SUBJECT, ago: float = 0.0, **facts: Any) -> Identi
                 looked_at=EVERY,
             ),
             "born 2008-11, 横浜市中区, female",
-            "2008-11 生まれ、横浜市中区、female",
+            "2008-11 生まれ、横浜市中区、性別は女",
         ),
-        (World(MORNING, of("K7QM")), "signed in, on a list as K7QM", "サインイン済み、名簿の K7QM"),
-        (World(MORNING, of(ago=90.4)), "signed in, signed in 90 s ago", "サインイン済み、サインインから 90 秒"),
+        (World(MORNING, of("K7QM")), "signed in, on a list as K7QM", "ログイン済み、名簿の K7QM"),
+        (World(MORNING, of(ago=90.4)), "signed in, signed in 90 s ago", "ログイン済み、ログインから 90 秒"),
         (
             World(MORNING, None, client="192.0.2.7", switches=("a", "b")),
             "nobody signed in, from 192.0.2.7, switched on: a, b",
-            "サインインなし、接続元 192.0.2.7、スイッチ a, b",
+            "ログインなし、接続元 192.0.2.7、スイッチ a, b",
         ),
     ],
 )

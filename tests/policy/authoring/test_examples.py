@@ -108,7 +108,7 @@ def test_an_example_that_is_wrong_fails_and_says_how(example: str, said: str) ->
 
 def test_a_failing_example_speaks_japanese() -> None:
     """For the author under a Japanese locale."""
-    assert run("request: GET /in, expect: allow").say(Language.JA).endswith("verdict: 期待 `allow`、実際 `sign in`")
+    assert run("request: GET /in, expect: allow").say(Language.JA).endswith("判断: 期待 `allow`、実際 `sign in`")
 
 
 @pytest.mark.parametrize(

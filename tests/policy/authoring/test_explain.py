@@ -72,9 +72,9 @@ def test_the_way_to_a_refusal_is_told() -> None:
         "  2. b: fits (path, method and all else fit)",
         "  3. c: not asked (an earlier rule has decided)",
         "conditions",
-        "  both: no (all of “adult”, “here” hold)",
-        "    adult: no (is at least 18, from the birthday)",
-        "    here: yes (the card's address is in 東京都渋谷区, 神奈川県横浜市)",
+        "  both: no (asked: all of “adult”, “here” hold)",
+        "    adult: no (asked: is at least 18, from the birthday)",
+        "    here: yes (asked: the card's address is in 東京都渋谷区, 神奈川県横浜市)",
         "verdict: deny both",
     ]
 

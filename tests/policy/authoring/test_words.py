@@ -52,8 +52,8 @@ def test_every_policy_can_be_said(path: Path, language: Language) -> None:
         ("{age: {at_least: 18}}", "is at least 18, from the birthday", "18歳以上（誕生日から数える）である"),
         (
             "{age: {at_least: 6, below: 15, counted_from: next_april}}",
-            "is at least 6 and below 15, from the 1 April after that",
-            "6歳以上15歳未満（達した日の後の最初の4月1日から数える）である",
+            "is at least 6 and below 15, from the first 1 April after the eve of the birthday",
+            "6歳以上15歳未満（誕生日の前日より後の最初の4月1日から数える）である",
         ),
         ("{born: {until: 1957-04-01}}", "was born until 1957-04-01 (both days included)", "1957年4月1日までに生まれた"),
         (
@@ -69,8 +69,8 @@ def test_every_policy_can_be_said(path: Path, language: Language) -> None:
         ),
         (
             "{dates: {days: [月, 火], hours: {from: 9:00, until: 24:00}}}",
-            "it is Mon, Tue, 9:00 to 24:00",
-            "月、火曜日、9:00から24:00までの間である",
+            "it is Mon or Tue, 9:00 to 24:00",
+            "月・火曜日の、9:00から24:00までの間である",
         ),
         (
             "{dates: {hours: {from: 22:00, until: 6:00}}}",
@@ -84,14 +84,54 @@ def test_every_policy_can_be_said(path: Path, language: Language) -> None:
         ),
         (
             "{dates: {days: [月, 第3火曜, 最終金曜, 祝日]}}",
-            "it is Mon, the third Tue of a month, the last Fri of a month, a holiday",
-            "月曜日、第3火曜日、最終金曜日、祝日（振替休日を含む）の間である",
+            "it is Mon, the third Tue of a month, the last Fri of a month or a holiday",
+            "月曜日、第3火曜日、最終金曜日または祝日（振替休日を含む）である",
         ),
-        ("{dates: {days: [月, 祝日を除く]}}", "it is Mon, but no holiday", "月曜日（祝日と振替休日を除く）の間である"),
+        ("{dates: {days: [月, 祝日を除く]}}", "it is Mon, but no holiday", "月曜日（祝日と振替休日を除く）である"),
+        (
+            "{dates: {from: 2026-04-01, until: 2027-03-31, days: [日, 月], hours: {from: 9:00, until: 17:00}}}",
+            "it is from 2026-04-01 until 2027-03-31 (both days included), Mon or Sun, 9:00 to 17:00",
+            "2026年4月1日から2027年3月31日まで（両日を含む）の、月・日曜日の、9:00から17:00までの間である",
+        ),
+        (
+            "{dates: {from: 2027-02-08, until: 2027-02-13, hours: {from: 8:30, until: 20:00}}}",
+            "it is from 2027-02-08 until 2027-02-13 (both days included), every day 8:30 to 20:00",
+            "2027年2月8日から2027年2月13日まで（両日を含む）の、毎日8:30から20:00までの間である",
+        ),
+        (
+            "{dates: {days: [月曜（祝日のときは翌平日）]}}",
+            "it is Mon (if it falls on a holiday, the next working day instead: Mon to Fri, no holiday)",
+            "月曜日（祝日（振替休日を含む）に当たるときは、その日でなく次の平日（土・日・祝日でない日））である",
+        ),
+        (
+            "{dates: {days: [末日（土日祝のときは前平日）]}}",
+            "it is the last day of each month (if it falls on a weekend or a holiday, the working day before instead: Mon to Fri, no holiday)",  # noqa: E501
+            "毎月末日（土・日・祝日に当たるときは、その日でなく直前の平日（土・日・祝日でない日））である",
+        ),
+        (
+            "{dates: {days: [1日, 11日から13日まで, 22日, 末日]}}",
+            "it is the 1st, 11th to 13th, 22nd or last day of each month",
+            "毎月1日、11日から13日まで、22日または末日である",
+        ),
+        (
+            "{dates: {days: [21日から末日まで]}}",
+            "it is the 21st to last day of each month",
+            "毎月21日から末日までである",
+        ),
+        (
+            "{dates: {days: [31日]}}",
+            "it is the 31st of each month (in months that have it)",
+            "毎月31日（その日のない月を除く）である",
+        ),
+        (
+            "{dates: {days: [祝日の翌日, 祝日の翌平日]}}",
+            "it is the day after a holiday or the first working day (Mon to Fri, no holiday) after a holiday",
+            "祝日（振替休日を含む）の翌日または祝日（振替休日を含む）の後の最初の平日（土・日・祝日でない日）である",
+        ),
         (
             "{dates: {in: [2026-12-28, 2027-01-04]}}",
-            "it is 2026-12-28, 2027-01-04",
-            "2026年12月28日、2027年1月4日の間である",
+            "it is 2026-12-28 or 2027-01-04",
+            "2026年12月28日または2027年1月4日である",
         ),
         (
             "{age: {at_least: 18, counted_from: eve, on: 2027-04-11}}",
@@ -100,8 +140,8 @@ def test_every_policy_can_be_said(path: Path, language: Language) -> None:
         ),
         (
             "{age: {in: [40, 45], counted_from: fiscal_year}}",
-            "is of one of the ages 40, 45, from 1 April of that fiscal year",
-            "40歳、45歳のいずれか（達する日の属する年度の4月1日から数える）である",
+            "is of one of the ages 40, 45, from 1 April of the fiscal year in which the eve of the birthday lies",
+            "40歳、45歳のいずれか（誕生日の前日の属する年度の4月1日から数える）である",
         ),
         ("{gender: female}", "the card's gender is female", "カードに記録された性別が「女」である"),
         (

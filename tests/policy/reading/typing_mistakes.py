@@ -314,7 +314,9 @@ CONDITIONS: list[tuple[str, tuple[str, ...]]] = [
     ("{dates: {days: [休日]}}", ("4:23: `休日` is not a day of the week, write `days: [土, 日, 祝日]`",)),
     (
         "{dates: {days: [祝前日]}}",
-        ("4:23: `祝前日` is not a day of the week, write `月` to `日`, `祝日`, `祝日を除く` or `第3月曜`",),
+        (
+            "4:23: `祝前日` is not a day of the week, write `月` to `日`, `第3月曜`, `1日`, `末日`, `祝日`, `祝日の翌平日`, `祝日を除く` or `月曜（祝日のときは翌平日）`",
+        ),
     ),
     ("{dates: {nth: 第3月曜}}", ("4:16: unknown key `nth`, write one of `from`, `until`, `hours`, `days`, `in`",)),
     (
