@@ -10,10 +10,12 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import os
 import re
 import secrets
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -105,6 +107,31 @@ class Place:
         """Fill in the gateway's page."""
         form = {"app": "app", "rd": self.app.home, "required": "yes", "user": user, "password": password}
         return visitor.send("/.sekisho/account", {**form, "action": "link"})
+
+    def end_links(self) -> None:
+        """End the links that a test has made, at the counter."""
+        for account, subject in ((WRITER, "hanako"), (OTHER, "owner")):
+            command = [
+                sys.executable,
+                "-m",
+                "gateway",
+                "accounts",
+                "unlink",
+                account,
+                "-",
+                "--reason",
+                "the test is over",
+            ]
+            ended = subprocess.run(
+                [*command, "--config", str(self.gateway.settings)],
+                input=f"subject:{subject}\n",
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+                env={**os.environ, "LC_ALL": "C.UTF-8"},
+            )
+            assert ended.returncode == 0 or "no such link" in ended.stderr, ended.stderr
 
     def takes(self, user: str, password: str) -> bool:
         """Whether the application itself takes a password."""
@@ -297,8 +324,15 @@ rules:
 APPLICATIONS = (WORDPRESS, REDMINE)
 
 
+@pytest.fixture
+def place(module_place: Place) -> Iterator[Place]:
+    """Give a test the application, and let no link of its persons outlive it."""
+    yield module_place
+    module_place.end_links()
+
+
 @pytest.fixture(scope="module", params=APPLICATIONS, ids=lambda app: app.recipe)
-def place(
+def module_place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, module_redis: str
 ) -> Iterator[Place]:
     """Run one of the applications for all tests of this page."""
