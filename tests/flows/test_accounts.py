@@ -16,7 +16,6 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -142,13 +141,15 @@ class Person:
             ) as answer,
         ):
             lines = answer.headers.getall("Set-Cookie", [])
-            page = Page(answer.status, answer.headers, await answer.text(), lines)
+            page = Page(answer.status, answer.headers, await answer.text(errors="replace"), lines)
         for line in lines:
-            for name, morsel in SimpleCookie(line).items():
-                if morsel["max-age"] == "0" or "1970" in morsel["expires"]:
-                    self.cookies.pop(name, None)
-                else:
-                    self.cookies[name] = morsel.value
+            # As a browser: quotation marks belong to the value.
+            pair, _, attributes = line.partition(";")
+            name, _, value = pair.partition("=")
+            if re.search(r"max-age=0(?!\d)|expires=[^;]*1970", attributes, re.IGNORECASE):
+                self.cookies.pop(name, None)
+            else:
+                self.cookies[name] = value
         return page
 
     @property
