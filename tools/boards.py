@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import count
 from pathlib import Path
 from typing import assert_never
@@ -70,7 +71,15 @@ def written(board: Board) -> str:
         built.with_row(dashboard.Row(title).id(next(numbers)))
         for panel in panels:
             built.with_panel(_panel(panel).id(next(numbers)))
-    return JSONEncoder(sort_keys=True, indent=2, ensure_ascii=False).encode(built.build()) + "\n"
+    found = json.loads(JSONEncoder().encode(built.build()))
+    # Grafana 11 and later know neither of the first two, and older ones need neither.
+    found.pop("style")
+    for panel in found["panels"]:
+        if "options" in panel and panel["options"] is None:
+            panel.pop("options")
+    for variable in found["templating"]["list"]:
+        variable.pop("id")
+    return json.dumps(found, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
 
 
 def _variable(name: str, label: str, query: str) -> dashboard.QueryVariable:

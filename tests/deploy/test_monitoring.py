@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from gateway.settings.settings import Settings
-from tests.conftest import program
+from tests.conftest import not_run, program
 from tools import reference
 from tools.board_panels import BOARDS, Board
 from tools.boards import file_of, written
@@ -84,6 +86,44 @@ def test_a_query_asks_for_what_there_is(title: str, query: str) -> None:
 def test_a_board_is_made_from_its_panels(board: Board) -> None:
     """The panels stand in `tools/board_panels.py`; `make docs` writes the boards."""
     assert file_of(board).read_text(encoding="utf-8") == written(board)
+
+
+@pytest.fixture(scope="module", name="grafana_types")
+def grafana_types_fixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the program that reads boards by the newest types which Grafana publishes."""
+    go = shutil.which("go", path=f"{os.environ.get('PATH', '')}:/usr/local/go/bin")
+    if go is None:
+        not_run("the boards are not read by Grafana's own types: that needs Go")
+    built = tmp_path_factory.mktemp("boards") / "boards"
+    source = Path(__file__).with_name("boards_in_go")
+    done = subprocess.run(
+        [go, "build", "-mod=readonly", "-o", built, "."], cwd=source, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return built
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1_200)
+def test_grafanas_own_types_know_every_field(grafana_types: Path, tmp_path: Path) -> None:
+    """They are generated from its schemas, for later versions than the library that writes the boards."""
+    done = subprocess.run([grafana_types, *BOARD_FILES], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == [f"{file}: good" for file in BOARD_FILES]
+
+    board = json.loads(BOARD_FILES[0].read_text())
+    panel = next(panel for panel in board["panels"] if panel["type"] == "timeseries")
+    wrong = {
+        "a field of a board": {**board, "style": "dark"},
+        "a field of a panel": {**board, "panels": [{**panel, "colour": "red"}]},
+        "an option of a panel": {**board, "panels": [{**panel, "options": {**panel["options"], "legends": 1}}]},
+        "a field of a query": {**board, "panels": [{**panel, "targets": [{**panel["targets"][0], "expression": "1"}]}]},
+        "a kind of value": {**board, "refresh": 30},
+    }
+    for name, content in wrong.items():
+        file = tmp_path / f"{name}.json"
+        file.write_text(json.dumps(content))
+        done = subprocess.run([grafana_types, file], capture_output=True, text=True, check=False)
+        assert done.returncode == 1, f"{name}: {done.stdout}"
 
 
 def test_no_other_board_is_there() -> None:
