@@ -26,6 +26,7 @@ from gateway.login.agency_forms import (
     filed_number,
     latest_filing_day,
     rotation_days,
+    wished_day,
 )
 from gateway.login.aiohttp_transactions import DAYS, PrometheusError, ask_transactions
 from gateway.login.registration import fields_of, sheets_json
@@ -87,15 +88,14 @@ def calendar(
     With `--rotation`, say each step of a client key's rotation with its day, and how many days are left.
     """
     said = language()
-    try:
-        day = date.fromisoformat(wished)
-    except ValueError:
+    day = wished_day(wished)
+    if day is None:
         wrong = Phrase(
             f"`{wished}` is not a date: write `2027-01-15`",
             f"`{wished}` は日付ではありません。2027-01-15 のように書いてください",
         )
         say(wrong.say(said), error=True)
-        raise typer.Exit(EXIT_USERS) from None
+        raise typer.Exit(EXIT_USERS)
     if rotation:
         _say_rotation(day)
         return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import MAXYEAR, MINYEAR, date, timedelta
 
 from gateway.policy.calendar import is_holiday
 
@@ -45,12 +45,17 @@ def _anything(_: str) -> str:
     return ""
 
 
-def _day(value: str) -> str:
+def wished_day(text: str) -> date | None:
+    """Return a wished date; `None`: it is no day, or one at an end of the calendar, where no day lies beside it."""
     try:
-        date.fromisoformat(value)
+        day = date.fromisoformat(text)
     except ValueError:
-        return "日付ではありません。2027-01-15 のように書いてください"
-    return ""
+        return None
+    return day if MINYEAR < day.year < MAXYEAR else None
+
+
+def _day(value: str) -> str:
+    return "" if wished_day(value) else "日付ではありません。2027-01-15 のように書いてください"
 
 
 def _mail(value: str) -> str:

@@ -12,10 +12,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from gateway.identity import Scope
-from gateway.login.agency_forms import BASICS, FIELDS, OPEN_DAYS_BEFORE, SETUP, SIGNATURES, latest_filing_day
+from gateway.login.agency_forms import (
+    BASICS,
+    FIELDS,
+    OPEN_DAYS_BEFORE,
+    SETUP,
+    SIGNATURES,
+    latest_filing_day,
+    wished_day,
+)
 from gateway.login.keys import KeySet
 from gateway.login.login import BACKCHANNEL_LOGOUT, post_logout_redirect_uri, redirect_uri, scope_text
 from gateway.login.profile import issuer_of
@@ -244,10 +251,8 @@ def _written(apps: Sequence[AppSettings], form: str) -> list[Entry]:
             values = _said(apps, field.key)
             fault = next((found for value in values if (found := field.check(value))), "")
             note = field.note
-            if field.key in _WISHED and values and not fault:
-                note = (
-                    f"{latest_filing_day(date.fromisoformat(values[0]))} までに提出します（{OPEN_DAYS_BEFORE}開庁日前）"
-                )
+            if field.key in _WISHED and values and not fault and (wished := wished_day(values[0])) is not None:
+                note = f"{latest_filing_day(wished)} までに提出します（{OPEN_DAYS_BEFORE}開庁日前）"
             entries.append(Entry(field.name, values, note, required=field.required, form=form, fault=fault))
     return entries
 

@@ -248,7 +248,7 @@ class SubjectTest:
             return _YES
         if context.today > entry.until:
             return _NO
-        return ConditionResult(Truth.YES, moment_of(entry.until + timedelta(days=1)))
+        return ConditionResult(Truth.YES, moment_of(entry.until) + _DAY_SECONDS)
 
 
 @lru_cache(maxsize=4096)

@@ -19,6 +19,7 @@ from gateway.login.agency_forms import (
     is_open,
     latest_filing_day,
     rotation_days,
+    wished_day,
 )
 
 CHECKS = {field.key: field.check for field in FIELDS}
@@ -84,6 +85,15 @@ def test_a_difference_names_what_was_filed_and_what_is() -> None:
     now = {"a": {"values": ["2"]}, "b": {"values": None}, "c": {"values": ["x", "y"]}, "e": {"values": ["new"]}}
 
     assert differences(filed, now) == (("a", "1", "2"), ("e", "（なし）", "new"))
+
+
+@pytest.mark.parametrize("text", ["0001-01-05", "9999-12-31", "2027-02-30", "明日", ""])
+def test_a_wished_date_has_days_on_both_sides(text: str) -> None:
+    """The forms are filed before it, and an old key goes after it."""
+    assert wished_day(text) is None
+    assert wished_day("2027-01-15") == date(2027, 1, 15)
+    assert latest_filing_day(date(2, 1, 1)) < date(2, 1, 1)
+    assert CHECKS["start"](text)
 
 
 def test_a_rotation_has_its_days() -> None:

@@ -214,6 +214,16 @@ def test_a_listed_person_is_listed_until_her_day_is_over() -> None:
     assert test.ask(at(lists={"l": entries})).truth is Truth.UNKNOWN
 
 
+def test_an_entry_may_hold_to_the_last_day_of_the_calendar() -> None:
+    """Offices write 9999-12-31 for a right that never ends."""
+    entries = {subject_code("client", "subject"): ListEntry("c", date.max)}
+
+    heard = SubjectTest("l").ask(at(who=person(), lists={"l": entries}))
+
+    assert heard.truth is Truth.YES
+    assert heard.valid_until == moment_of("8999-12-31") + (date.max - date(8999, 12, 31)).days * 86_400 + 86_400
+
+
 def test_what_was_not_given_is_unknown_and_not_turns_it_into_nothing_else() -> None:
     """An unreadable birthdate must not pass `not: below 18`."""
     minor = Age(AgeRange(None, 18))

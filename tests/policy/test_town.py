@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.policy.place_names import fold
 from gateway.policy.residence import residence_of
-from gateway.policy.town import EXCEPTIONS, canonical_town, find_town
+from gateway.policy.town import EXCEPTIONS, LONGEST_TOWN, Town, canonical_town, covers, find_town, town_of
+from gateway.policy.verdict import Truth
 
 LOTS = ("35番地4", "12番3号", "8-1")
 
@@ -129,3 +132,72 @@ def test_a_town_has_one_canonical_name_however_it_is_spelled(code: str, one: str
 def test_two_towns_of_one_city_stay_two() -> None:
     """清須市 has 日の出 and 日之出."""
     assert canonical_town("23233", "西枇杷島町日の出") != canonical_town("23233", "西枇杷島町日之出")
+
+
+@pytest.mark.parametrize(
+    ("written", "town"),
+    [
+        ("八幡", Town("八幡")),
+        ("八幡一丁目", Town("八幡", 1)),
+        ("八幡１丁目", Town("八幡", 1)),
+        ("八幡十一丁目", Town("八幡", 11)),
+        ("大字川口", Town("川口")),
+        ("南郷通1丁目北", Town("南郷通", 1)),
+        ("", None),
+        (" ", None),
+        ("町" * (LONGEST_TOWN + 1), None),
+        ("町" * LONGEST_TOWN, Town("町" * LONGEST_TOWN)),
+    ],
+)
+def test_a_policy_names_a_town_or_one_block_of_it(written: str, town: Town | None) -> None:
+    """The number of a 丁目 is a number in any numerals; a text that is too long is no town of Japan."""
+    assert town_of("12203", written) == town
+
+
+@pytest.mark.parametrize(
+    ("named", "card", "truth"),
+    [
+        # The whole town covers each of its blocks, and a card that names no block.
+        ("八幡", "八幡", Truth.YES),
+        ("八幡", "八幡3丁目", Truth.YES),
+        ("八幡", "八幡町", Truth.UNKNOWN),
+        ("八幡", "中央", Truth.NO),
+        # 八幡1-2-3 may be block 1 or lot 1.
+        ("八幡一丁目", "八幡1丁目", Truth.YES),
+        ("八幡一丁目", "八幡十一丁目", Truth.NO),
+        ("八幡一丁目", "八幡", Truth.UNKNOWN),
+        # 字 says that 向田 is a part of 川口; without it 川口向田 may be a town of its own.
+        ("川口", "大字川口字向田", Truth.YES),
+        ("川口", "川口向田", Truth.UNKNOWN),
+        ("川口字向田", "川口", Truth.NO),
+        ("川口", "町" * (LONGEST_TOWN + 1), Truth.UNKNOWN),
+    ],
+)
+def test_a_town_covers_an_address_as_far_as_the_card_tells(named: str, card: str, truth: Truth) -> None:
+    """A card that leaves a block or a part open is neither a yes nor a no."""
+    town = town_of("12203", named)
+    assert town is not None
+
+    assert covers(frozenset({town}), "12203", card) is truth
+    assert covers(frozenset(), "12203", card) is Truth.NO
+
+
+def test_a_street_of_kyoto_leads_to_its_town() -> None:
+    """The street before the town decides nothing."""
+    towns = frozenset({Town("御旅町")})
+
+    assert covers(towns, "26106", "四条通寺町東入2丁目御旅町") is Truth.YES
+    assert covers(towns, "26106", "四条通寺町東入2丁目小松町") is Truth.NO
+
+
+TOWNS = ["八幡", "八幡一丁目", "八幡2丁目", "川口", "大字川口字向田", "川口向田", "中央", "中央第1号"]
+
+
+@given(st.sets(st.sampled_from(TOWNS)), st.sampled_from(TOWNS))
+def test_several_towns_say_what_each_of_them_says(named: set[str], card: str) -> None:
+    """A yes of one is a yes, else an unknown of one is unknown: the order in which they stand is no matter."""
+    towns = {town for each in named if (town := town_of("12203", each)) is not None}
+    each = {covers(frozenset({town}), "12203", card) for town in towns}
+
+    expected = Truth.YES if Truth.YES in each else Truth.UNKNOWN if Truth.UNKNOWN in each else Truth.NO
+    assert covers(frozenset(towns), "12203", card) is expected

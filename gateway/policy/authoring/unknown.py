@@ -71,8 +71,11 @@ def why_unknown(test: Test, at: Context) -> Phrase | None:
             gap = residence_of(at.person.address).gap
             return _PART if gap is None else _GAPS[gap]
         case TownTest():
-            gap = residence_of(at.person.address).gap
-            return _TOWN if gap is None else _GAPS[gap]
+            here = residence_of(at.person.address)
+            if here.gap is not None:
+                return _GAPS[here.gap]
+            lies = here.lies_in(frozenset({test.municipality}))
+            return _TOWN if lies is Truth.YES and here.town is None else _PART
         case GenderTest():
             return _GENDER
         case SubjectTest():

@@ -217,7 +217,7 @@ def _births(tests: Sequence[Test], today: date) -> Iterator[Birthdate | None]:
         return tuple(test.ask(context).truth for test in looking)
 
     bounds = [bound for test in looking if isinstance(test, Born) for bound in (test.range.since, test.range.until)]
-    around = {day + timedelta(days=step) for day in bounds if day is not None for step in (-1, 0, 1)}
+    around = {near for day in bounds if day is not None for near in _with_neighbours(day)}
     months = [
         date(year, month, 1)
         for year in range(max(EARLIEST_YEAR, today.year - LONGEST_LIFE), today.year + 1)
@@ -233,6 +233,12 @@ def _births(tests: Sequence[Test], today: date) -> Iterator[Birthdate | None]:
     for year in {day.year for day in days if day <= today}:
         yield Birthdate(year)
     yield None
+
+
+def _with_neighbours(day: date) -> Iterator[date]:
+    """Give the eve of a day, the day and the day after it. The calendar has no eve of its first day."""
+    for number in range(max(day.toordinal() - 1, 1), min(day.toordinal() + 1, date.max.toordinal()) + 1):
+        yield date.fromordinal(number)
 
 
 def _as_birthdate(day: date) -> Birthdate:
@@ -267,8 +273,8 @@ def _moments(tests: Sequence[Test], now: Instant, ahead: int) -> Iterator[Instan
                 yield from (moment for moment in (bound - 1, bound) if moment > now)
         for day in (test.since, test.until):
             if isinstance(day, date):
-                edges = (start_of(day) - 1, start_of(day), start_of(day + timedelta(days=1)))
-                yield from (moment for moment in edges if moment > now)
+                turns = (start_of(each) for each in _with_neighbours(day) if each >= day)
+                yield from (moment for moment in (start_of(day) - 1, *turns) if moment > now)
     clocks = sorted(
         {0.0, 12 * 3600.0}
         | {

@@ -7,8 +7,9 @@ reason why it has none. Nothing here accepts another form; a message shows the f
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import MAXYEAR, MINYEAR, date, timedelta
 from ipaddress import ip_address, ip_network, summarize_address_range
 from unicodedata import normalize
 
@@ -111,7 +112,7 @@ def _year(era: str | None, count: str | None, western: str | None) -> _Numbers:
 
 
 def _last_of(year: int, month: int) -> date:
-    return (date(year + month // 12, month % 12 + 1, 1)) - timedelta(days=1)
+    return date(year, month, monthrange(year, month)[1])
 
 
 def _stripped(text: str) -> tuple[str, str]:
@@ -146,7 +147,7 @@ def _whole_day(plain: str) -> date | None:
         numbers = _year(found[1], found[2], found[3])
         month = int(found[4])
         if found[5] == "末":
-            day = _last_of(numbers.year, month) if 1 <= month <= 12 and numbers.year > 0 else None
+            day = _last_of(numbers.year, month) if 1 <= month <= 12 and numbers.year >= MINYEAR else None
         else:
             day = day_of(f"{numbers.year:04}-{found[4]}-{found[5]}")
         within = day is not None and (numbers.era is None or numbers.era[0] <= day <= numbers.era[1])
@@ -203,7 +204,7 @@ def _no_such_day(text: str, plain: str, _: str) -> tuple[Phrase, Phrase] | None:
             ),
             Phrase("write a month from 1 to 12", "月は 1 から 12 で書いてください"),
         )
-    if not 1 <= numbers.year <= 9998:
+    if not MINYEAR <= numbers.year <= MAXYEAR:
         return None
     day = day_of(f"{numbers.year:04}-{month}-{found[5]}")
     if day is None:
@@ -237,12 +238,14 @@ def _no_day_alone(text: str, plain: str, _: str) -> tuple[Phrase, Phrase] | None
         first, last = (meant_day(part) for part in found.groups())
         if first and last:
             return _period(text, first, last)
-    if (found := _FISCAL_YEAR.fullmatch(plain)) is not None:
-        year = _year(found[1], found[2], found[3]).year
+    if (found := _FISCAL_YEAR.fullmatch(plain)) is not None and MINYEAR <= (
+        year := _year(found[1], found[2], found[3]).year
+    ) < MAXYEAR:
         return _period(text, f"{year:04}-04-01", f"{year + 1:04}-03-31")
-    if (found := _MONTH.fullmatch(plain)) is not None and 1 <= int(found[4]) <= 12:
-        first_day = date(_year(found[1], found[2], found[3]).year, int(found[4]), 1)
-        return _period(text, str(first_day), str(_last_of(first_day.year, first_day.month)))
+    if (found := _MONTH.fullmatch(plain)) is not None:
+        first_day = day_of(f"{_year(found[1], found[2], found[3]).year:04}-{found[4]}-1")
+        if first_day is not None:
+            return _period(text, str(first_day), str(_last_of(first_day.year, first_day.month)))
     if (found := _MONTH_FIRST.fullmatch(plain)) is not None:
         both = dict.fromkeys(
             day.isoformat()
@@ -339,6 +342,8 @@ def meant_moment(text: str) -> str:
     day = day_of(meant_day(found[1]))
     late = re.fullmatch(r"(2[4-9]):([0-5]\d)", found[2], re.ASCII)
     if day is not None and late is not None:
+        if day == date.max:
+            return ""
         return f"{day + timedelta(days=1)} {int(late[1]) - 24:02}:{late[2]}"
     clock = meant_clock(found[2])
     return f"{day} {clock.zfill(5)}" if day is not None and clock else ""

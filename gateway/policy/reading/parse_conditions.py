@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from ipaddress import ip_network
 from pathlib import Path
 from unicodedata import normalize
@@ -83,11 +83,15 @@ class Lists:
     entries: dict[str, Mapping[str, ListEntry]] = field(default_factory=dict)
 
 
-def _start(day: date | MonthDay | None, *, days: int = 0) -> datetime | None:
-    """Return the first moment of a day, or of a day after it."""
-    if not isinstance(day, date):
-        return None
-    return datetime.combine(day + timedelta(days=days), time.min, TOKYO)
+def _edge(bound: Bound, at: time) -> datetime | None:
+    """Return a moment as it is, and of a day its moment at a time of day."""
+    match bound:
+        case datetime():
+            return bound
+        case date():
+            return datetime.combine(bound, at, TOKYO)
+        case _:
+            return None
 
 
 def _is_place(text: str) -> bool:
@@ -709,8 +713,7 @@ class ConditionReader(Reader):
                 Phrase("write `from: 12-29, until: 01-03`", "`from: 12-29, until: 01-03` のように書いてください"),
             )
         elif isinstance(first, datetime) or isinstance(last, datetime):
-            begins = first if isinstance(first, datetime) else _start(first)
-            ends = last if isinstance(last, datetime) else _start(last, days=1)
+            begins, ends = _edge(first, time.min), _edge(last, time.max)
             if begins is not None and ends is not None and begins >= ends:
                 what = Phrase("`from` is not before `until`", "`from` が `until` より前ではありません")
                 self.mistakes.add(table.where, what, Phrase("exchange them", "入れ替えてください"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from ipaddress import ip_address
 from unicodedata import normalize
 
@@ -187,7 +187,14 @@ class ExampleReader(Reader):
         what = Phrase(f"`{text}` is not a day or a moment", f"`{text}` は日付でも日時でもありません")
         meant = meant_day(text) or meant_moment(text)
         if len(meant) > len("12-29"):
-            self.corrected(node, what, meant)
+            if moment_of(meant) is not None:
+                self.corrected(node, what, meant)
+                return None
+            remedy = Phrase(
+                f"write a year from {EARLIEST_YEAR} to {_LATEST_YEAR}",
+                f"{EARLIEST_YEAR} から {_LATEST_YEAR} までの年を書いてください",
+            )
+            self.mistakes.add(node.where, what, remedy)
             return None
         why, remedy = why_no_day(text)
         if why.en == f"`{text}` is not a day":
@@ -359,7 +366,7 @@ def moment_of(text: str) -> Instant | None:
     """Return the moment a text means; without an offset it is Asia/Tokyo, without a time the day's beginning."""
     day = day_of(text)
     if day is not None:
-        return start_of(day)
+        return _in_calendar(start_of(day))
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}[ T]\d{1,2}:\d{2}(:\d{2})?([+-]\d{2}:\d{2}|Z)?", text, re.ASCII):
         return None
     padded = re.sub(r"[ T](\d):", r"T0\1:", text)
@@ -367,7 +374,16 @@ def moment_of(text: str) -> Instant | None:
         moment = datetime.fromisoformat(padded)
     except ValueError:
         return None
-    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=TOKYO)).timestamp()
+    return _in_calendar((moment if moment.tzinfo is not None else moment.replace(tzinfo=TOKYO)).timestamp())
+
+
+def _in_calendar(moment: Instant) -> Instant | None:
+    """Return a moment after which the calendar has a day for every age that a policy can name."""
+    return moment if _BEGIN <= moment < _END else None
+
+
+_LATEST_YEAR = 8999
+_BEGIN, _END = (start_of(date(year, 1, 1)) for year in (EARLIEST_YEAR, _LATEST_YEAR + 1))
 
 
 _BIRTHDATE = re.compile(r"(\d{4})(?:[-/](\d{1,2}|\?\?)(?:[-/](\d{1,2}|\?\?))?|(\d{2})(\d{2}))?", re.ASCII)

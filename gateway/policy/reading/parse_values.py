@@ -363,6 +363,10 @@ class Reader:
         if clock is None:
             return None
         if timed[2] == "24:00":
+            if found == date.max:
+                what = Phrase(f"`{written}` has no day behind it", f"`{written}` の次の日は暦にありません")
+                self.corrected(node, what, str(found))
+                return None
             found += timedelta(days=1)
         return datetime.combine(found, clock, TOKYO)
 

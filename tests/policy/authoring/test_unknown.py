@@ -8,7 +8,7 @@ from gateway.identity import Birthdate, Identity, Scope
 from gateway.policy.authoring.examples import run_examples
 from gateway.policy.authoring.explain import explain, say_explanation
 from gateway.policy.authoring.unknown import say_gap, why_unknown
-from gateway.policy.conditions import Context, Surroundings
+from gateway.policy.conditions import Context, ListEntry, SubjectTest, Surroundings
 from gateway.policy.decide import CompiledPolicy
 from gateway.policy.example import make_inbound
 from gateway.policy.reading.parse import parse_policy
@@ -24,8 +24,10 @@ conditions:
   city: {residence: {in: [横浜市]}}
   ward: {residence: {in: [横浜市中区]}}
   district: {town: {of: 横浜市中区, in: [山下町]}}
+  block: {town: {of: 千葉県市川市, in: [八幡一丁目]}}
   woman: {gender: female}
   office: {network: [192.0.2.0/24]}
+  acting: {account: {kind: group}}
   away: {not: city}
   both: {all: [adult, city]}
 rules:
@@ -61,6 +63,12 @@ def person(**facts: object) -> Identity:
         ("born", person(birthdate=Birthdate(2007)), "the month or the day of birth is unknown, and decides"),
         ("woman", person(), "no gender was given, or it was unreadable"),
         ("woman", None, "nobody is signed in"),
+        ("acting", None, "nobody is signed in"),
+        ("acting", person(), None),
+        ("district", person(address="横浜市1-1"), "the address does not say which part of it is meant"),
+        ("block", person(address="千葉県市川市八幡1-2-3"), "the address does not say which part of it is meant"),
+        ("block", person(address="千葉県市川市八幡1丁目2-3"), None),
+        ("block", person(address="千葉県市川市八幡2丁目2-3"), None),
         ("away", None, None),
         ("both", None, None),
         ("city", person(address="横浜市中区1-1"), None),
@@ -70,6 +78,19 @@ def person(**facts: object) -> Identity:
 def test_the_reason_is_the_fact_that_is_missing(name: str, who: Identity | None, said: str | None) -> None:
     """A known answer has no reason, and the parts of `not` and `all` say theirs themselves."""
     assert why(name, who) == said
+
+
+def test_a_list_that_could_not_be_read_is_the_reason() -> None:
+    """The operator mends the file; the person can do nothing."""
+    test, entries = SubjectTest("people"), {"x": ListEntry("x")}
+
+    def reason(who: Identity | None, surroundings: Surroundings) -> str | None:
+        found = why_unknown(test, Context(who, NOW, "", surroundings))
+        return None if found is None else found.en
+
+    assert reason(person(), Surroundings()) == "the list could not be read"
+    assert reason(person(), Surroundings(lists={"people": entries})) is None
+    assert reason(None, Surroundings()) == "nobody is signed in"
 
 
 def test_a_browser_without_an_address_is_the_networks_reason() -> None:

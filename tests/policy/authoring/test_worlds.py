@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from gateway.identity import Birthdate, Identity, Scope
-from gateway.instant import tokyo_day
+from gateway.instant import Instant, tokyo_day
 from gateway.policy.authoring.worlds import Kinds, arounds, kinds_of, people, surroundings_in
 from gateway.policy.conditions import Context, Needs, Surroundings
 from gateway.policy.policy import Policy
@@ -27,9 +27,9 @@ def read(conditions: str) -> Policy:
     return policy
 
 
-def answers(policy: Policy, birth: Birthdate | None) -> tuple[str, ...]:
+def answers(policy: Policy, birth: Birthdate | None, now: Instant = NOW) -> tuple[str, ...]:
     who = Identity("client", "subject", NOW, frozenset(Scope), birthdate=birth)
-    context = Context(who, NOW, "", Surroundings())
+    context = Context(who, now, "", Surroundings())
     return tuple(condition.test.ask(context).truth.value for condition in policy.conditions.values())
 
 
@@ -54,6 +54,26 @@ def test_every_birthdate_of_a_century_has_its_representative(conditions: str) ->
     for number in range(0, 365 * 101, 5):
         born = day - timedelta(days=number)
         assert answers(policy, Birthdate(born.year, born.month, born.day)) in found, born
+
+
+@pytest.mark.parametrize(
+    ("conditions", "truths"),
+    [
+        ("  a: {born: {from: 0001-01-01, until: 9999-12-31}}\n", {"yes", "unknown"}),
+        ("  a: {dates: {from: 0001-01-01, until: 9999-12-31}}\n", {"yes"}),
+        ("  a: {dates: {until: 9999-12-31, hours: {from: 22:00, until: 2:00}}}\n", {"yes", "no"}),
+        ("  a: {dates: {from: 2026-12-01 10:00, until: 9999-12-31}}\n", {"no", "yes"}),
+        ("  a: {age: {at_least: 150, on: 9999-12-31, counted_from: next_april}}\n", {"yes", "unknown"}),
+    ],
+)
+def test_a_period_may_reach_both_ends_of_the_calendar(conditions: str, truths: set[str]) -> None:
+    """An office writes 9999-12-31 where a right never ends: each kind of person and each moment has its answer."""
+    policy = read(conditions)
+    kinds = kinds_of([policy], NOW)
+
+    found = {answers(policy, birth, moment) for birth in kinds.births for moment in kinds.moments}
+
+    assert found == {(truth,) for truth in truths}
 
 
 def test_the_representative_stands_at_the_edge() -> None:

@@ -124,3 +124,40 @@ def test_words_around_a_value_make_it_uncertain() -> None:
     """18歳未満 below `at_least` says another thing than its number."""
     assert is_certain("18歳")
     assert not any(is_certain(text) for text in ("18歳以上", "18歳未満", "≧18", "4月1日まで", "4月1日から"))
+
+
+YEARS = st.sampled_from(["0000", "0001", "0002", "9998", "9999", "2026", "令和0", "令和99", "R1"])
+PARTS = st.sampled_from(["0", "00", "1", "01", "2", "12", "13", "31", "末", "99"])
+CLOCKS = st.sampled_from(["", " 0:00", " 24:00", " 25:30", "午前0時", "T29:59"])
+
+
+@given(YEARS, st.sampled_from(["年", "-", "/", "年度", ""]), PARTS, st.sampled_from(["月", "-", ""]), PARTS, CLOCKS)
+def test_no_end_of_the_calendar_makes_the_reader_stumble(
+    year: str, first: str, month: str, second: str, day: str, clock: str
+) -> None:
+    """An office writes 9999-12-31 where a right never ends, and a row of zeros where it knows no day."""
+    for text in (f"{year}{first}{month}{second}{day}{clock}", f"{year}{first}{month}{second}", f"{year}{first}"):
+        meant, moment = meant_day(text), meant_moment(text)
+        why, remedy = why_no_day(text)
+
+        assert not meant or day_of(meant) or len(meant) == len("12-29")
+        assert not moment or day_of(moment[:10])
+        assert all((why.en, why.ja, remedy.en, remedy.ja))
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("9999年12月", "write `from: 9999-12-01, until: 9999-12-31`"),
+        ("0000年1月", "write it as `2026-04-01`"),
+        ("9999年度", "write it as `2026-04-01`"),
+        ("9998年度", "write `from: 9998-04-01, until: 9999-03-31`"),
+        ("9999-12-32", "write a day up to `9999-12-31`"),
+    ],
+)
+def test_a_period_at_an_end_of_the_calendar_is_one_only_within_it(text: str, remedy: str) -> None:
+    """A day to write is a day that the calendar has."""
+    assert why_no_day(text)[1].en == remedy
+    assert meant_day("9999年12月末") == "9999-12-31"
+    assert meant_moment("9999-12-31 25:00") == ""
+    assert meant_moment("9999-12-30 25:00") == "9999-12-31 01:00"

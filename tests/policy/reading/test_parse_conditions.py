@@ -104,6 +104,8 @@ def test_at_most_is_below_the_next() -> None:
         ("{dates: {from: 2026-12-10 17:00, until: 2026-12-10 10:00}}", "`from` is not before `until`"),
         ("{dates: {from: 2026-12-10 17:00, until: 2026-12-09}}", "`from` is not before `until`"),
         ("{dates: {from: 2026-12-10 17:00, until: 01-03}}", "days of every year need both"),
+        ("{dates: {from: 2026-12-11 0:00, until: 2026-12-10}}", "`from` is not before `until`"),
+        ("{dates: {from: 9999-12-31 24:00}}", "`9999-12-31 24:00` has no day behind it, write `9999-12-31`"),
         ("{dates: {in: [2026-13-01]}}", "`2026-13-01` is not a day"),
         ("{dates: {in: no-such-list.csv}}", "no-such-list.csv"),
         ("{age: {in: [40, x]}}", "`x` is not an age"),
@@ -129,6 +131,20 @@ def test_a_mistake_in_a_condition_is_named(test: str, said: str) -> None:
     found = mistakes_in(condition(test))
 
     assert any(said in mistake for mistake in found), found
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        "from: 2026-12-10 23:59, until: 2026-12-10",
+        "from: 2026-12-10, until: 2026-12-10 0:01",
+        "from: 2026-12-10 10:00, until: 9999-12-31",
+        "from: 0001-01-01, until: 9999-12-31 23:59",
+    ],
+)
+def test_a_period_of_a_minute_is_one_and_so_is_one_to_the_last_day_of_the_calendar(dates: str) -> None:
+    """A last day is included, and offices write 9999-12-31 where a right never ends."""
+    assert mistakes_in(condition(f"{{dates: {{{dates}}}}}")) == []
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from gateway.identity import Birthdate, Gender
 from gateway.instant import TOKYO, start_of
+from gateway.policy.age import HIGHEST_AGE, CountedFrom
+from gateway.policy.authoring.examples import run_example
 from gateway.policy.example import EXAMPLE_CLIENT, Example, Expect, Who
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse import parse_policy
@@ -166,11 +168,40 @@ def test_a_limit_and_a_rule_can_refuse_too() -> None:
         ("2026-04-01 25:00", None),
         ("2026-04-01 9", None),
         ("", None),
+        ("1868-01-01", "1868-01-01T00:00+09:00"),
+        ("8999-12-31 23:59", "8999-12-31T23:59+09:00"),
+        ("1867-12-31 23:59", None),
+        ("9000-01-01", None),
+        ("0001-01-01 00:00+14:00", None),
+        ("9999-12-31 23:59-12:00", None),
     ],
 )
 def test_a_moment_without_an_offset_is_tokyos(text: str, moment: str | None) -> None:
     """A day is its beginning."""
     assert moment_of(text) == (None if moment is None else datetime.fromisoformat(moment).timestamp())
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31", "9999-12-31 23:59", "9999年12月31日"])
+def test_a_moment_from_which_ages_leave_the_calendar_is_named(text: str) -> None:
+    """A child of that day would reach an age in a year that no calendar has."""
+    examples, said = read(f"- {{title: t, at: {text}, request: GET /, expect: allow}}\n")
+
+    assert examples == ()
+    assert said == [f"1:18: `{text}` is not a day or a moment, write a year from 1868 to 8999"]
+
+
+@pytest.mark.parametrize("counted_from", list(CountedFrom))
+@pytest.mark.parametrize("born", ["1868-01-01", "8848-12-31", "8999-12-31", "8999-??-??", "9999-12-31"])
+def test_every_age_of_an_example_has_a_day_in_the_calendar(counted_from: CountedFrom, born: str) -> None:
+    """The oldest age of a policy, on the last day that an example can be of."""
+    text = CLOCKED.replace("at_least: 18", f"at_least: {HIGHEST_AGE}, counted_from: {counted_from}")
+
+    for at in ("1868-01-01", "8999-12-31 23:59"):
+        (example,), said = read(
+            f"- {{title: t, at: {at}, who: {{birthdate: '{born}'}}, request: GET /, expect: allow}}\n", text
+        )
+        assert not said
+        assert run_example(policy(text), example).rule == "r"
 
 
 @pytest.mark.parametrize(

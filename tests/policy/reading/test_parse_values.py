@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.instant import TOKYO
 from gateway.language import Language
 from gateway.policy.conditions import MonthDay
 from gateway.policy.reading.meant import day_of, era_day, meant_day
@@ -27,8 +28,10 @@ def scalar(text: str, *, plain: bool = True) -> Scalar:
     return Scalar(text, HERE, plain=plain)
 
 
-def table(**values: Node | str) -> Table:
-    entries = (Entry(key, HERE, scalar(each) if isinstance(each, str) else each) for key, each in values.items())
+def table(*loose: str, **values: Node | str) -> Table:
+    """Return a table; `loose` are words between commas, which YAML takes for keys without a value."""
+    entries = [Entry(key, HERE, scalar(each) if isinstance(each, str) else each) for key, each in values.items()]
+    entries += [Entry(word, HERE, scalar("")) for word in loose]
     return Table(tuple(entries), HERE)
 
 
@@ -40,6 +43,13 @@ def read(how: Callable[[Reader], T]) -> tuple[T, list[str]]:
     mistakes = Mistakes()
     found = how(Reader(mistakes))
     return found, [str(mistake).removeprefix("p.yaml:") for mistake in mistakes]
+
+
+def fixes(how: Callable[[Reader], object]) -> list[tuple[str, str]]:
+    """Return what each mistake would have an editor write, and where."""
+    mistakes = Mistakes()
+    how(Reader(mistakes))
+    return [(mistake.fix.old, mistake.fix.new) for mistake in mistakes if mistake.fix is not None]
 
 
 def test_something_else_is_named() -> None:
@@ -67,6 +77,55 @@ def test_a_tables_keys_are_known() -> None:
     assert read(lambda r: r.need(table(a="1"), "a", WHAT)) == (scalar("1"), [])
 
 
+@pytest.mark.parametrize(
+    ("key", "said", "fix"),
+    [
+        ("ｎａｍｅ", "full-width letters `ｎａｍｅ`, write `name`", ("ｎａｍｅ", "name")),
+        ("Name", "unknown key `Name`, write `name: …`", ("Name", "name")),
+        ("名前", "unknown key `名前`, write `name: …`", ("名前", "name")),
+    ],
+)
+def test_a_key_in_another_form_is_noted_and_read(key: str, said: str, fix: tuple[str, str]) -> None:
+    """The value is looked at as well, so one slip hides no other mistake."""
+    found, noted = read(lambda r: r.table(table(**{key: "r"}), ("name", "path"), WHAT))
+
+    assert found is not None
+    assert found.get("name") == scalar("r")
+    assert noted == [f"2:3: {said}"]
+    assert fixes(lambda r: r.table(table(**{key: "r"}), ("name", "path"), WHAT)) == [fix]
+
+
+@pytest.mark.parametrize(
+    ("key", "said", "fix"),
+    [
+        ("name:r", "2:7: no space behind `:`, write `name: r`", (":r", ": r")),
+        ("name=r", "2:7: `=` where `:` belongs, write `name: r`", ("=r", ": r")),
+        ("name ； r", "2:7: `；` where `:` belongs, write `name: r`", (" ； r", ": r")),
+    ],
+)
+def test_a_key_without_its_colon_has_the_value_behind_it(key: str, said: str, fix: tuple[str, str]) -> None:
+    """The mistake stands at the sign, and the value at its own place."""
+    found, noted = read(lambda r: r.table(table(key), ("name", "path"), WHAT))
+
+    assert found is not None
+    assert found.get("name") == Scalar("r", HERE.moved(len(key) - 1))
+    assert noted == [said]
+    assert fixes(lambda r: r.table(table(key), ("name", "path"), WHAT)) == [fix]
+
+
+def test_a_list_without_brackets_is_one_mistake() -> None:
+    """YAML takes what stands behind its first comma for further keys."""
+    node = table("b", "c", require="a")
+    found, said = read(lambda r: r.table(node, ("require", "path"), WHAT))
+
+    assert found is not None
+    assert found.keys == ("require",)
+    assert said == ["2:3: a list without brackets: `require: a, b, c`, write `require: [a, b, c]`"]
+    # A word behind a mapping belongs to no list, and a first word has no list to belong to.
+    assert "unknown key `b`" in read(lambda r: r.table(table("b", require=table()), ("require",), WHAT))[1][0]
+    assert "unknown key `b`" in read(lambda r: r.table(table("b"), ("require",), WHAT))[1][0]
+
+
 def test_slips_are_noted_and_read_as_what_was_meant() -> None:
     """The rest of the file is checked as if they were mended."""
     found, said = read(lambda r: r.clean(scalar("１８、２０"), WHAT))
@@ -90,6 +149,40 @@ def test_a_name_may_be_japanese() -> None:
     assert read(lambda r: r.name(scalar("区民 だけ"), WHAT)) == ("区民 だけ", [])
     assert read(lambda r: r.name(scalar("a" * MAX_NAME), WHAT)) == ("a" * MAX_NAME, [])
     assert read(lambda r: r.name(scalar(""), WHAT))[0] is None
+
+
+@pytest.mark.parametrize("text", ["「市民」", "“市民”", "『市民』", "＂市民＂"])
+def test_quotation_marks_of_a_text_are_no_part_of_a_name(text: str) -> None:
+    """YAML knows two quotation marks; any other would stand in each log line."""
+    found, said = read(lambda r: r.name(scalar(text), WHAT))
+
+    assert found is None
+    assert said == [f"2:3: quotation marks that are a part of the name `{text}`, write `市民`"]
+    assert read(lambda r: r.name(scalar("「"), WHAT)) == ("「", [])
+
+
+def test_a_sentence_that_a_comma_has_cut_is_shown_in_quotes() -> None:
+    """YAML takes the rest of it for a key without a value."""
+    node = Table(
+        tuple(
+            Entry(key, HERE, scalar(text))
+            for key, text in (
+                ("en", "Book a room"),
+                ("a court", ""),
+                ("or both", ""),
+                ("ja", "予約"),
+                ("status", "404"),
+            )
+        ),
+        HERE,
+    )
+
+    found, said = read(lambda r: r.words(node, WHAT, also=("status",)))
+
+    assert found == {}
+    assert said == [
+        '2:3: an unquoted `,` in a sentence, write `{en: "Book a room, a court, or both", ja: "予約", status: 404}`'
+    ]
 
 
 def test_words_come_by_language() -> None:
@@ -137,6 +230,139 @@ def test_a_list_may_be_one_thing() -> None:
     assert ([each.text for each in found], said) == (["a、b"], [])
     assert read(lambda r: r.listed(items(), WHAT)) == ([], ["2:3: the list is empty, write a thing"])
     assert read(lambda r: r.listed(items(table()), WHAT))[1] == ["2:3: expected a thing, found keys with values"]
+
+
+@pytest.mark.parametrize(
+    ("node", "values", "said"),
+    [
+        (items(items("a", "b")), [], "a list within a list, write `[a, b]`"),
+        (scalar("「a、b」"), ["a", "b"], "`「` does not separate names, write `[a, b]`"),
+        (scalar("a、- b"), ["a", "b"], "a Japanese comma `、`, write `,`"),
+        (scalar("a・b"), ["a", "b"], "`・` does not separate values, write `[a, b]`"),
+        (scalar("a と b"), ["a", "b"], "`と` does not separate values, write `[a, b]`"),
+        (scalar("a b"), ["a", "b"], "` ` does not separate values, write `[a, b]`"),
+        (items("a;b", "c"), ["a", "b", "c"], "`;` does not separate values, write `[a, b]`"),
+        (scalar("a・z"), ["a・z"], ""),
+    ],
+)
+def test_values_that_another_sign_joins_are_read_one_by_one(node: Node, values: list[str], said: str) -> None:
+    """Each part must be a value: a sign within another text stays where it is."""
+    found, noted = read(lambda r: r.listed(node, WHAT, lambda text: text in {"a", "b", "c"}))
+
+    assert [each.text for each in found] == values
+    assert [said in each for each in noted] == ([True] if said else []), noted
+
+
+def test_full_width_brackets_around_a_value_are_slips_of_the_keyboard() -> None:
+    """Each of the two is named at its place, and the value is read."""
+    found, said = read(lambda r: r.listed(scalar("［a］"), WHAT, "a".__eq__))
+
+    assert [each.text for each in found] == ["a"]
+    assert said == ["2:3: a full-width bracket `［`, write `[`", "2:5: a full-width bracket `］`, write `]`"]
+
+
+def test_joined_values_have_a_line_for_the_editor() -> None:
+    """In brackets where none stand, and in place of the text within a list; a quoted text is its author's."""
+    is_one = {"a", "b"}.__contains__
+
+    assert fixes(lambda r: r.listed(scalar("a・b"), WHAT, is_one)) == [("a・b", "[a, b]")]
+    assert fixes(lambda r: r.listed(items("a・b"), WHAT, is_one)) == [("a・b", "a, b")]
+    assert fixes(lambda r: r.listed(scalar("a・b", plain=False), WHAT, is_one)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "fix"),
+    [
+        ("Day", "unknown thing `Day`, did you mean `day`?", [("Day", "day")]),
+        ("日", "unknown thing `日`, write `day`", [("日", "day")]),
+        ("other", None, []),
+        ("othr", "unknown thing `othr`, did you mean `other`?", []),
+    ],
+)
+def test_a_word_in_another_form_is_corrected(text: str, said: str | None, fix: list[tuple[str, str]]) -> None:
+    """The editor may write it if one word alone can have been meant; many others are offered, never listed."""
+    found, noted = read(lambda r: r.word(scalar(text), ("day", "month"), Phrase("a thing"), also=("other",)))
+
+    assert found == (text if said is None else None)
+    assert noted == ([] if said is None else [f"2:3: {said}"])
+    assert fixes(lambda r: r.word(scalar(text), ("day", "month"), Phrase("a thing"), also=("other",))) == fix
+
+
+@pytest.mark.parametrize(
+    ("read_it", "text", "meant"),
+    [
+        (lambda r, n: r.number(n, WHAT, 0, 20), "十八", "18"),
+        (lambda r, n: r.number(n, WHAT, 0, 20), "18回", "18"),
+        (lambda r, n: r.duration(n, WHAT), "5分", "5m"),
+        (lambda r, n: r.clock(n), "午後5時半", "17:30"),
+        (lambda r, n: r.day(n), "令和8年12月1日", "2026-12-01"),
+        (lambda r, n: r.day_or_moment(n), "12月1日", "12-01"),
+        (lambda r, n: r.day_or_moment(n), "2026/12/1 午前9時", "2026-12-01 09:00"),
+        (lambda r, n: r.day_or_moment(n), "2026-12-01 25:00", "2026-12-02 01:00"),
+        (lambda r, n: r.day_or_moment(n), "9999-12-31 24:00", "9999-12-31"),
+    ],
+)
+def test_a_value_in_another_form_has_the_line_to_write(
+    read_it: Callable[[Reader, Node], object], text: str, meant: str
+) -> None:
+    """The editor may write it, as nothing else can have been meant; in quotes it is left to the author."""
+    found, said = read(lambda r: read_it(r, scalar(text)))
+
+    assert found is None
+    assert len(said) == 1
+    assert said[0].endswith(f", write `{meant}`")
+    assert fixes(lambda r: read_it(r, scalar(text))) == [(text, meant)]
+    assert fixes(lambda r: read_it(r, scalar(text, plain=False))) == []
+
+
+def test_a_number_that_says_where_a_period_begins_is_left_to_its_author() -> None:
+    """18歳以上 is a bound and not a number alone: the message shows the number, the editor writes nothing."""
+    assert read(lambda r: r.number(scalar("18歳以上"), WHAT, 0, 20))[1][0].endswith(", write `18`")
+    assert fixes(lambda r: r.number(scalar("18歳以上"), WHAT, 0, 20)) == []
+    assert read(lambda r: r.number(scalar("四十"), WHAT, 0, 20))[1][0].endswith(", write 0 to 20")
+
+
+def test_a_moment_is_a_day_and_a_time_in_japan() -> None:
+    """`24:00` is the beginning of the next day, and the last day of the calendar has none."""
+    assert read(lambda r: r.day_or_moment(scalar("2026-12-01 10:00"))) == (
+        datetime(2026, 12, 1, 10, tzinfo=TOKYO),
+        [],
+    )
+    assert read(lambda r: r.day_or_moment(scalar("2026-12-31 24:00"))) == (datetime(2027, 1, 1, tzinfo=TOKYO), [])
+    assert read(lambda r: r.day_or_moment(scalar("9999-12-31 23:59")))[0] == datetime(
+        9999, 12, 31, 23, 59, tzinfo=TOKYO
+    )
+    found, said = read(lambda r: r.day_or_moment(scalar("2026-12-01 10:60")))
+    assert found is None
+    assert said == ["2:14: `10:60` is not a time of day, write it as `9:00`"]
+
+
+def test_hours_of_the_next_day_are_shown_as_such() -> None:
+    """Shops write 25:00 for one in the morning."""
+    assert read(lambda r: r.clock(scalar("25:30"))) == (
+        None,
+        ["2:3: `25:30` is not a time of day, write `1:30`: hours that end before they begin end on the next day"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("adult、here", "`、` does not separate names, write `[adult, here]`"),
+        ("adult かつ here", "`かつ` does not separate names, write `[adult, here]`"),
+        ("(adult)", "`(` does not separate names, write `[adult]`"),
+        ("・adult", "`・` does not separate names, write `[adult]`"),
+        ("adult または here", "`または` is a condition of its own, write a condition `any: [adult, here]`"),
+        ("adult or here", "`or` is a condition of its own, write a condition `any: [adult, here]`"),
+        ("adult、nowhere", "there is no thing `adult、nowhere`"),
+    ],
+)
+def test_names_that_another_sign_joins_have_the_line_to_write(text: str, said: str) -> None:
+    """A list means that all must hold; one of several is a condition of its own."""
+    noted = read(lambda r: r.unknown_name(scalar(text), ("adult", "here"), Phrase("thing")))[1]
+
+    assert len(noted) == 1
+    assert noted[0].startswith(f"2:3: {said}")
 
 
 def test_one_of_a_few_words() -> None:
