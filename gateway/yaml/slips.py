@@ -108,7 +108,6 @@ def _corrected(line: str) -> Phrase:
     return Phrase(f"write `{line}`", f"`{line}` と書いてください")
 
 
-_ANY_UNSEEN = re.compile("[\u00a0\u00ad\u2000-\u200c\u200e\u200f\u2028\u2029\u202f\u205f\u2060\ufeff]")
 _CUT = re.compile(r"^[ \-]*(?P<key>ja|ja-simple|en) *: +(?P<said>[^\s\"'|>{\[#][^#]*? )(?P<rest>#\S.*?)\s*$")
 _FLOW_SENTENCES = re.compile(r"\{(?P<inside>\s*(?:ja|ja-simple|en)\s*:.*)\}")
 _BETWEEN_LANGUAGES = re.compile(r",\s*(?=(?:ja|ja-simple|en|status|retry_after)\s*:)")
@@ -144,16 +143,11 @@ _DASH_BETWEEN = re.compile("(?<=[0-9０-９])[－ー―—–‐‑‒−](?=[0-
 _UNSEEN = {
     "\u00a0": "no-break space",
     "\u00ad": "soft hyphen",
-    "\u2000": "wide space",
-    "\u2002": "wide space",
-    "\u2003": "wide space",
-    "\u2007": "wide space",
-    "\u2009": "thin space",
-    "\u200a": "thin space",
+    **dict.fromkeys("\u2000\u2001\u2002\u2003\u2004\u2007", "wide space"),
+    **dict.fromkeys("\u2005\u2006\u2008\u2009\u200a", "thin space"),
     "\u200b": "zero-width space",
     "\u200c": "zero-width sign",
-    "\u200e": "direction mark",
-    "\u200f": "direction mark",
+    **dict.fromkeys("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", "direction mark"),
     "\u2028": "line separator",
     "\u2029": "paragraph separator",
     "\u202f": "narrow no-break space",
@@ -163,6 +157,7 @@ _UNSEEN = {
 }
 """Signs that come along from word processors and web pages, and that nobody sees."""
 
+_ANY_UNSEEN = re.compile(f"[{''.join(_UNSEEN)}]")
 _WITHOUT_WIDTH = frozenset(
     {kind for kind in _UNSEEN.values() if "space" not in kind or "zero" in kind}
     - {"line separator", "paragraph separator"}
