@@ -121,10 +121,9 @@ class AwayStore(RedisByteStore):
 
 async def test_a_signature_is_not_handed_over_before_its_evidence_is_kept(redis: Any) -> None:
     """With the store away the result waits, and is fetched again without a second signature."""
-    house = House()
     store = AwayStore(redis, timeout=30.0, prefix=EVIDENCE)
     kept = kept_in(store)
-    house.keep_evidence(kept, 86_400.0)
+    house = House(evidence=kept, evidence_for=86_400.0)
     sent = await house.begin()
 
     away = await house.back(sent)
@@ -157,10 +156,9 @@ class BusyStore(RedisByteStore):
 @pytest.mark.parametrize("other", ["signs", "confirms"])
 async def test_evidence_is_of_the_result_that_is_handed_over(redis: Any, other: str) -> None:
     """Another tab is faster, or the record is gone: the slower tab's result leaves no evidence of its own."""
-    house = House()
     store = BusyStore(redis, timeout=30.0, prefix=EVIDENCE)
     kept = kept_in(store)
-    house.keep_evidence(kept, 86_400.0)
+    house = House(evidence=kept, evidence_for=86_400.0)
     first = await house.begin()
     of_first = house.provider.nonce
     second = await house.start()
@@ -189,8 +187,7 @@ async def test_evidence_is_of_the_result_that_is_handed_over(redis: Any, other: 
 
 async def test_a_gateway_that_lacks_the_store_of_evidence_hands_nothing_over() -> None:
     """The settings name evidence and this process has no store of it: a result without evidence is no result."""
-    house = House()
-    house.keep_evidence(None, 86_400.0)
+    house = House(evidence_for=86_400.0)
 
     ended = await house.back(await house.begin())
 

@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gateway.errors import AuditUnavailableError, ProviderRefusedError, ProviderUnavailableError
+from gateway.errors import (
+    AuditUnavailableError,
+    ProviderRefusedError,
+    ProviderUnavailableError,
+    StoreFault,
+    StoreUnavailableError,
+)
 from gateway.login.claims import VerificationKey, half_hash
+from gateway.login.login import LONGEST_CODE
 from gateway.login.profile import Metadata
 from gateway.request.target import Target
 from gateway.session.seal import Secrets
 from gateway.settings.settings import ProviderSettings
 from gateway.signing.evidence import KeptEvidence
 from gateway.signing.memory_store import MemoryByteStore
-from gateway.signing.profile import SHIPPED, read_profile
+from gateway.signing.profile import SHIPPED, Validity, read_profile
 from gateway.signing.records import Records
 from gateway.signing.service import (
     CLAIM_SECONDS,
@@ -29,6 +36,7 @@ from gateway.signing.service import (
     SigningClient,
     SigningService,
     SigningTerms,
+    Verify,
 )
 from gateway.signing.signature import MOST_ATTEMPTS, Progress, SignOutcome
 from tests.builders import CLIENT, inbound, route
@@ -59,6 +67,8 @@ class Provider:
     """Set as soon as a slow endpoint was asked."""
 
     async def metadata(self) -> Metadata:
+        if self.faults.get("metadata"):
+            raise self.faults["metadata"].pop(0)
         return METADATA
 
     async def reachable(self) -> Metadata:
@@ -112,11 +122,44 @@ class Provider:
             raise self.faults[endpoint].pop(0)
 
 
+class AwayStore(MemoryByteStore):
+    """A store in memory that is away for the calls that a test names."""
+
+    away: frozenset[str] = frozenset()
+
+    async def get(self, name: str, now: float) -> bytes | None:
+        self._answer("get")
+        return await super().get(name, now)
+
+    async def swap(self, name: str, old: bytes, new: bytes, seconds: float, now: float) -> bool:
+        self._answer("swap")
+        return await super().swap(name, old, new, seconds, now)
+
+    def _answer(self, call: str) -> None:
+        if call in self.away:
+            raise StoreUnavailableError(StoreFault.PROTOCOL)
+
+
+def nothing_wrong(**_: object) -> str:
+    """Believe every result."""
+    return ""
+
+
 class House:
     """A service over a provider, with one signature of hanako's."""
 
-    def __init__(self, *, person_required: bool = True, room: int = 64 * 1024**2) -> None:
+    def __init__(
+        self,
+        *,
+        person_required: bool = True,
+        room: int = 64 * 1024**2,
+        public: bool = False,
+        verify: Verify = nothing_wrong,
+        evidence: KeptEvidence | None = None,
+        evidence_for: float = 0.0,
+    ) -> None:
         self.provider = Provider()
+        self.store = AwayStore()
         self.now = NOW
         self.route = route()
         self.recorded: list[Ended] = []
@@ -126,16 +169,19 @@ class House:
             prefix="/.sekisho/",
             profile=read_profile(SHIPPED.read_text("utf-8"), "profile.toml"),
             keep=600.0,
-            public=False,
+            public=public,
             person_required=person_required,
+            evidence_for=evidence_for,
         )
         self.service = SigningService(
             {CLIENT: SigningClient(settings, self.provider)},
-            Records(MemoryByteStore(), Secrets.single(b"s" * 32), os.urandom, room),
+            Records(self.store, Secrets.single(b"s" * 32), os.urandom, room),
             terms,
             clock=lambda: self.now,
             random=os.urandom,
             known_as=lambda _client, subject: subject,
+            verify=verify,
+            evidence=evidence,
         )
 
     async def record(self, ended: Ended) -> None:
@@ -146,11 +192,6 @@ class House:
 
     async def collect(self) -> Ended:
         return await self.service.collect(self.route, "i" * 43, self.record)
-
-    def keep_evidence(self, kept: KeptEvidence | None, seconds: float) -> None:
-        """Have the service keep evidence."""
-        self.service._terms = replace(self.service._terms, evidence_for=seconds)
-        self.service._evidence = kept
 
     async def begin(self) -> SentToSign:
         await self.service.add(signature(client_id=CLIENT, created_at=NOW, ends_at=NOW + 900))
@@ -460,9 +501,7 @@ async def test_only_a_certificate_that_is_over_sends_a_person_to_her_municipalit
     refusal: str, outcome: SignOutcome
 ) -> None:
     """Every other fault of a result is the service's or ours, and nobody needs a new certificate for it."""
-    house = House()
-    house.service._terms = replace(house.service._terms, public=True)
-    house.service._verify = lambda **_: refusal
+    house = House(public=True, verify=lambda **_: refusal)
     house.provider.result = SIGNED | {"sign_certificate": "MIIB", "certificate_validity": "good"}
 
     ended = await house.back(await house.begin())
@@ -570,3 +609,221 @@ async def test_a_person_whom_the_application_has_named_brings_her_pseudonym_and_
     assert named is not None
     assert (other.subject, other.pseudonym) == ("hanako", "")
     assert (named.subject, named.pseudonym) == ("hanako", "p1")
+
+
+async def test_a_browser_without_a_name_gets_one_and_only_it_comes_back() -> None:
+    """The cookie binds the browser, and the second one the tab; a browser that has a name keeps it."""
+    house = House()
+    await house.service.add(signature(client_id=CLIENT, created_at=NOW, ends_at=NOW + 900))
+
+    sent = await house.service.start(house.route, inbound(), "i" * 43)
+    assert isinstance(sent, SentToSign)
+    assert sent.cookie is not None
+    house.provider.nonce = parse_qs(urlsplit(sent.location).query)["nonce"][0]
+
+    assert sent.tab
+    assert (await house.back(sent)).outcome is SignOutcome.OTHER_BROWSER
+    assert (await house.back(sent, cookie=b"__Host-sekisho-login=" + sent.cookie.encode())).outcome is (
+        SignOutcome.SIGNED
+    )
+    assert (await House().begin()).cookie is None
+
+
+@pytest.mark.parametrize("call", ["get", "swap"])
+@pytest.mark.parametrize("step", ["start", "callback", "collect", "decline"])
+async def test_a_store_that_is_away_ends_no_signature(step: str, call: str) -> None:
+    """The person reads that we are at fault, and goes on with the same signature once the store is back."""
+    house = House()
+    sent = await house.begin()
+    if step == "collect":
+        house.provider.result = {"state": "waiting"}
+        await house.back(sent)
+        house.provider.result = dict(SIGNED)
+    before = await house.progress()
+    house.store.away = frozenset({call})
+
+    match step:
+        case "start":
+            ended: SentToSign | Ended = await house.service.start(house.route, inbound(cookie=BROWSER), "i" * 43)
+        case "callback":
+            ended = await house.back(sent)
+        case "collect":
+            ended = await house.collect()
+        case _:
+            with pytest.raises(StoreUnavailableError):
+                await house.service.decline("i" * 43, house.record)
+            ended = Ended(SignOutcome.STORE_DOWN, error=StoreFault.PROTOCOL)
+    house.store.away = frozenset()
+
+    assert isinstance(ended, Ended)
+    assert (ended.outcome, ended.error) == (SignOutcome.STORE_DOWN, StoreFault.PROTOCOL)
+    assert await house.progress() is before
+    assert (await (house.collect() if step == "collect" else house.back(sent))).outcome is SignOutcome.SIGNED
+
+
+async def test_a_claim_that_cannot_be_given_back_is_over_by_itself() -> None:
+    """The caller tells of its own end, though the store went away just then."""
+    house = House()
+    sent = await house.begin()
+    house.provider.slow["sign_result"] = asyncio.Event()
+    collecting = asyncio.create_task(house.back(sent))
+    await house.provider.asked.wait()
+    house.provider.result = {"state": "waiting"}
+    house.store.away = frozenset({"swap"})
+    house.provider.slow.pop("sign_result").set()
+
+    first = await collecting
+    house.store.away = frozenset()
+    house.provider.result = dict(SIGNED)
+    at_once = await house.collect()
+    house.now += CLAIM_SECONDS
+    later = await house.collect()
+
+    assert [each.outcome for each in (first, at_once, later)] == [
+        SignOutcome.NOT_READY,
+        SignOutcome.NOT_READY,
+        SignOutcome.SIGNED,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "check"),
+    [
+        ({"iss": "https://evil.example"}, SignOutcome.INVALID, "iss_parameter"),
+        ({"code": ""}, SignOutcome.INVALID, "code"),
+        ({"code": "c" * (LONGEST_CODE + 1)}, SignOutcome.INVALID, "code"),
+        ({"iss": ISSUER}, SignOutcome.SIGNED, ""),
+        ({"code": "c" * LONGEST_CODE}, SignOutcome.SIGNED, ""),
+    ],
+)
+async def test_an_answer_that_no_provider_of_ours_gives_ends_the_attempt(
+    answer: dict[str, str], outcome: SignOutcome, check: str
+) -> None:
+    """Another issuer's answer is a mix-up (RFC 9207), and nothing is fetched for it."""
+    house = House()
+
+    ended = await house.back(await house.begin(), **answer)
+
+    assert (ended.outcome, ended.check) == (outcome, check)
+    assert ("token" in house.provider.calls) is (outcome is SignOutcome.SIGNED)
+
+
+async def test_an_issuer_that_is_not_known_yet_costs_no_attempt() -> None:
+    """The provider's metadata cannot be fetched: the same answer counts a moment later."""
+    house = House()
+    sent = await house.begin()
+    house.provider.faults = {"metadata": [ProviderUnavailableError("discovery", "timeout")]}
+
+    first = await house.back(sent, iss=ISSUER)
+    second = await house.back(sent, iss=ISSUER)
+
+    assert (first.outcome, first.error, first.endpoint) == (SignOutcome.PROVIDER_DOWN, "timeout", "discovery")
+    assert second.outcome is SignOutcome.SIGNED
+
+
+async def test_an_answer_that_comes_to_another_apps_host_is_none() -> None:
+    """A browser that was sent from one App brings nothing to another one."""
+    house = House()
+    sent = await house.begin()
+    here, house.route = house.route, route(host="other.gw.test")
+
+    elsewhere = await house.back(sent)
+    house.route = here
+
+    assert (elsewhere.outcome, elsewhere.check, elsewhere.signature) == (SignOutcome.INVALID, "state", None)
+    assert (await house.back(sent)).outcome is SignOutcome.SIGNED
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "error", "outcome"),
+    [
+        ("token", "invalid_grant", SignOutcome.INVALID),
+        ("sign_result", "status_404", SignOutcome.RESULT_REFUSED),
+    ],
+)
+async def test_a_refusal_after_the_card_ends_the_attempt_and_not_the_signature(
+    endpoint: str, error: str, outcome: SignOutcome
+) -> None:
+    """The code or the token is good no more, so the person may begin again."""
+    house = House()
+    house.provider.faults = {endpoint: [ProviderRefusedError(error, endpoint)]}
+
+    ended = await house.back(await house.begin())
+
+    assert (ended.outcome, ended.error, ended.endpoint) == (outcome, error, endpoint)
+    assert await house.progress() is Progress.FAILED
+    assert (await house.back(await house.start())).outcome is SignOutcome.SIGNED
+
+
+@pytest.mark.parametrize("validity", [Validity.REVOKED, Validity.EXPIRED])
+async def test_a_certificate_that_the_provider_calls_over_hands_nothing_over(validity: Validity) -> None:
+    """The person goes to her municipality, and the application gets no signature."""
+    house = House(public=True)
+    house.provider.result = SIGNED | {"sign_certificate": "MIIB", "certificate_validity": str(validity)}
+
+    ended = await house.back(await house.begin())
+
+    assert (ended.outcome, ended.error) == (SignOutcome.CERTIFICATE_INVALID, validity)
+    assert house.recorded == []
+    assert await house.progress() is Progress.FAILED
+
+
+async def test_an_id_token_that_fails_a_check_ends_the_attempt() -> None:
+    """The nonce is another attempt's, so nobody knows whose result it would be."""
+    house = House()
+    sent = await house.begin()
+    house.provider.nonce = "of another attempt"
+
+    ended = await house.back(sent)
+
+    assert (ended.outcome, ended.check) == (SignOutcome.INVALID, "nonce")
+    assert "sign_result" not in house.provider.calls
+
+
+async def test_a_result_may_be_fetched_after_its_id_token_has_ended() -> None:
+    """The person was known before the provider went away, so the token is not asked again."""
+    house = House()
+    house.provider.result = {"state": "waiting"}
+    await house.back(await house.begin())
+    house.now += 500
+    house.provider.result = dict(SIGNED)
+
+    ended = await house.collect()
+
+    assert ended.signature is not None
+    assert ended.signature.result is not None
+    assert (ended.outcome, ended.signature.result.person_told) == (SignOutcome.SIGNED, True)
+
+
+async def test_a_signature_that_is_removed_while_it_is_collected_is_over() -> None:
+    """The application has confirmed it in another tab, or an erasure took it: the result is handed to nobody."""
+    house = House()
+    sent = await house.begin()
+    house.provider.slow["sign_result"] = asyncio.Event()
+    collecting = asyncio.create_task(house.back(sent))
+    await house.provider.asked.wait()
+    found = await house.service.find("i" * 43)
+    assert found is not None
+    await house.service.remove(found)
+    house.provider.slow["sign_result"].set()
+
+    assert (await collecting).outcome is SignOutcome.OVER
+    assert await house.service.find("i" * 43) is None
+
+
+async def test_a_person_who_declines_in_another_tab_has_the_last_word() -> None:
+    """The result that comes afterwards is kept nowhere."""
+    house = House()
+    sent = await house.begin()
+    house.provider.slow["sign_result"] = asyncio.Event()
+    collecting = asyncio.create_task(house.back(sent))
+    await house.provider.asked.wait()
+    await house.service.decline("i" * 43, house.record)
+    house.provider.slow["sign_result"].set()
+
+    late = await collecting
+
+    assert (late.outcome, late.repeated) == (SignOutcome.DECLINED, True)
+    found = await house.service.find("i" * 43)
+    assert found is not None
+    assert (found.progress, found.result) == (Progress.DECLINED, None)
