@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from gateway.identity import NOT_TOLD, Birthdate, Gender, Identity, Scope
+from gateway.accounts import accounts
+from gateway.identity import NOT_TOLD, AccountKind, Birthdate, Gender, Identity, Role, Scope
 from gateway.login.sign_in import Failed, LoginFailure
-from gateway.pipeline.visit import OwnPage, Purpose, RefusalPage, SignInPage, Trouble, TroublePage, Visit, WorkerPage
+from gateway.pipeline.visit import (
+    AccountAsk,
+    AccountPage,
+    OwnPage,
+    Purpose,
+    RefusalPage,
+    SignInPage,
+    Trouble,
+    TroublePage,
+    Visit,
+    WorkerPage,
+)
+from gateway.policy.decide import CompiledPolicy
+from gateway.policy.reading.parse import parse_policy
 from gateway.policy.verdict import Challenge, ChallengeReason, Deny, Reason, ReasonKind, RuleId
 from gateway.portal import pages
 from gateway.portal.language import Language, Said
@@ -15,9 +32,14 @@ from gateway.portal.sign_in_offer import SignInOffer
 from gateway.portal.times import Moment
 from gateway.request.kept_form import KeptForm
 from gateway.request.returned_form import FIELD
+from gateway.request.signed_form import Unsignable
 from gateway.route.route import Route
-from gateway.session.session import Found, NoTicket, SessionState
-from gateway.settings.settings import WithoutCard
+from gateway.route.table import RouteTable
+from gateway.session.ledger import Disclosure
+from gateway.session.session import EndCause, Found, Gone, NoTicket, SessionState
+from gateway.settings.settings import ConsentSettings, ContactSettings, WithoutCard
+from gateway.signing.signature import SignOutcome
+from gateway.yaml.mistakes import Mistakes
 from tests.builders import NOON, app, identity, inbound, route, session
 
 ENGLISH = ("Accept-Language", "en")
@@ -380,3 +402,386 @@ def test_the_switch_leads_back_to_a_page_that_does_nothing_twice() -> None:
     assert back(failed) == f"{prefix}login?back=/reserve?a=1"
     alone = pages.notice(visit(here=route(app=app(languages=(Language.JA,)))), offer())
     assert alone.values["switches"] == ()
+
+
+POLICY = """\
+policy: p
+purpose: {ja: 予約のため}
+conditions:
+  adult: {age: {at_least: 18}, label: {ja: 十八歳以上か, en: adult}}
+  since: {born: {until: 2008-04-01}}
+  here: {residence: {in: [東京都渋谷区]}}
+  block: {town: {of: 東京都渋谷区, in: [神南]}}
+  open: {dates: {from: 2026-12-01}}
+  calm: {switch: calm}
+rules:
+  - name: r
+    match: {path: /reserve}
+    require: [adult, since, here, block, open, calm]
+    disclose: [adult, calm, name, town_canonical]
+"""
+
+
+def ruled(**changes: Any) -> Route:
+    """Return a route under a policy with conditions of each kind."""
+    mistakes = Mistakes()
+    policy = parse_policy(POLICY, mistakes)
+    assert policy is not None, mistakes.say()
+    return replace(route(**changes), policy=CompiledPolicy(policy))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "deny", "title"),
+    [
+        (ReasonKind.CONDITION_NO, "adult", {}, "age"),
+        (ReasonKind.CONDITION_NO, "since", {}, "age"),
+        (ReasonKind.CONDITION_NO, "here", {}, "residence"),
+        (ReasonKind.CONDITION_NO, "block", {}, "residence"),
+        (ReasonKind.CONDITION_NO, "open", {}, "period"),
+        (ReasonKind.CONDITION_NO, "calm", {}, "other"),
+        (ReasonKind.CONDITION_NO, "gone by now", {}, "other"),
+        (ReasonKind.CONDITION_UNKNOWN, "adult", {}, "unread"),
+        (ReasonKind.LIMIT_REACHED, "once", {}, "used_up"),
+        (ReasonKind.NOBODY_ALLOWED, "", {}, "closed"),
+        (ReasonKind.NOBODY_ALLOWED, "", {"until": NOON + 3_600}, "closed_until"),
+        (ReasonKind.NOBODY_ALLOWED, "", {"retry_after": 30}, "closed_until"),
+    ],
+)
+@pytest.mark.parametrize("language", list(Language))
+def test_a_refusal_says_first_what_it_is_about(
+    kind: ReasonKind, name: str, deny: dict[str, Any], title: str, language: Language
+) -> None:
+    """A person reads at once whether her age, her address or the time is in the way."""
+    asked = visit(("Accept-Language", language), here=ruled())
+
+    page = pages.refusal(asked, Deny(RULE, (Reason(kind, name),), status=403, **deny))
+
+    assert page.values["lead"] == message(language, f"refusal.title.{title}")
+
+
+def test_two_reasons_of_different_kinds_have_the_general_title() -> None:
+    """A title that names one of them would hide the other; two of one kind have that kind's."""
+    age, again, here = (Reason(ReasonKind.CONDITION_NO, name) for name in ("adult", "since", "here"))
+
+    mixed = pages.refusal(visit(here=ruled()), Deny(RULE, (age, here), status=403))
+    alike = pages.refusal(visit(here=ruled()), Deny(RULE, (age, again), status=403))
+
+    assert mixed.title == message(Language.JA, "refusal.title.other")
+    assert alike.title == message(Language.JA, "refusal.title.age")
+
+
+def test_a_person_reads_what_is_told_of_her_and_what_is_only_read() -> None:
+    """A fact by its name, a condition by its label, and of an item that stays here the facts that follow from it."""
+    person = identity(asked=frozenset({Scope.OPENID, Scope.NAME, Scope.ADDRESS, Scope.BIRTHDATE, Scope.GENDER}))
+
+    page = pages.me(visit(ENGLISH, here=ruled()), session(person), "c")
+
+    english = Language.EN
+    told = page.values["told"]
+    assert isinstance(told, tuple)
+    assert [(each.name.text, each.yes_or_no) for each in told] == [
+        ("adult", True),
+        (message(english, "told.condition"), True),
+        (message(english, "told.name"), False),
+        (message(english, "told.town_canonical"), False),
+    ]
+    untold = page.values["untold"]
+    assert isinstance(untold, tuple)
+    assert {each.item: [told.name.text for told in each.instead] for each in untold} == {
+        "address": [message(english, "told.town_canonical")],
+        "birthdate": ["adult"],
+        "gender": [],
+    }
+
+
+def test_the_notice_tells_the_same_before_the_sign_in() -> None:
+    """The person reads what her answer is used for before she gives it."""
+    here = ruled()
+    challenge = Challenge(RuleId("p", "r"), ChallengeReason.SIGN_IN, frozenset({Scope.OPENID, Scope.ADDRESS}))
+
+    page = pages.notice(visit(ENGLISH, here=here), SignInOffer(here, "/reserve", "GET", challenge))
+
+    untold = page.values["untold"]
+    assert isinstance(untold, tuple)
+    assert [each.item for each in untold] == ["address"]
+
+
+def test_a_ledger_names_each_application_as_people_know_it() -> None:
+    """An App that is gone by now has the name that the ledger holds, and its own conditions no label."""
+    here = ruled(app=app(operator={"ja": "渋谷区"}))
+    entries = [Disclosure("booking", ("adult",), NOON - 60), Disclosure("gone", ("name",), NOON - 120)]
+
+    found = pages.ledger(visit(here=here), entries, RouteTable((here,), "/.sekisho"))
+
+    assert [each.app.text for each in found] == ["渋谷区", "gone"]
+    assert [each.at.machine for each in found] == ["2026-11-23T11:59+09:00", "2026-11-23T11:58+09:00"]
+    assert [[told.name.text for told in each.told] for each in found] == [
+        ["十八歳以上か"],
+        [message(Language.JA, "told.name")],
+    ]
+
+
+def held(**changes: Any) -> accounts.Held:
+    account = accounts.Account("booking", **({"name": "hanako01"} | changes))
+    return accounts.Held(account, accounts.Link("m", Role.REPRESENTATIVE, accounts.Evidence.PROOF, NOON - 60, NOON))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "language"),
+    [
+        ({}, "hanako01", Language.EN),
+        ({"title": "渋谷テニスクラブ"}, "渋谷テニスクラブ", Language.JA),
+        ({"title": "Tennis Club"}, "Tennis Club", Language.EN),
+    ],
+)
+def test_a_link_is_shown_by_the_name_that_people_know(changes: dict[str, Any], name: str, language: Language) -> None:
+    """A screen reader speaks it in the language of its letters."""
+    linked = pages.linked_account(visit(ENGLISH), route(), held(**changes), "word", usable=False)
+
+    assert linked.name == Said(name, language)
+    assert (linked.word, linked.app, linked.usable) == ("word", "booking", False)
+    assert (linked.role, linked.since.machine) == (Role.REPRESENTATIVE, "2026-11-23T11:59+09:00")
+
+
+def test_a_link_ends_by_a_press_and_the_page_says_so() -> None:
+    """The question has the token of one press; the answer needs none."""
+    linked = pages.linked_account(visit(), route(), held(), "word", usable=True)
+
+    ask = pages.unlink(visit(), route(), linked, done=False, token="t", again=True)
+    done = pages.unlink(visit(), route(), linked, done=True)
+
+    assert (ask.title, done.title) == (
+        message(Language.JA, "unlink.title"),
+        message(Language.JA, "unlink.done_title"),
+    )
+    assert (ask.values["token"], ask.values["again"], ask.values["linked"]) == ("t", True, linked)
+    assert (done.values["token"], done.values["done"]) == ("", True)
+
+
+CHOICES = (
+    pages.AccountChoice("w1", "hanako01", AccountKind.PERSON, None),
+    pages.AccountChoice("w2", "渋谷テニスクラブ", AccountKind.GROUP, Role.REPRESENTATIVE),
+)
+
+
+@pytest.mark.parametrize(
+    ("ask", "choices", "title", "user"),
+    [
+        (AccountAsk.LINK, (), "account.title", ""),
+        (AccountAsk.CHOOSE, CHOICES, "account.choose_title", ""),
+        (AccountAsk.AGAIN, CHOICES, "account.again_title", ""),
+        (AccountAsk.AGAIN, CHOICES[:1], "account.again_title", "hanako01"),
+    ],
+)
+def test_a_question_about_accounts_has_its_title(
+    ask: AccountAsk, choices: tuple[pages.AccountChoice, ...], title: str, user: str
+) -> None:
+    """The user ID stands in the form where it can be only one; a name in Japanese is spoken so."""
+    page = pages.account(visit(), route(), ask, choices, "/reserve", required=True, proves=True)
+
+    assert page.title == message(Language.JA, title)
+    assert page.values["user"] == user
+    assert page.values["japanese"] == ({"w2"} if len(choices) > 1 else set())
+    assert page.status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "purpose", "said_of", "values"),
+    [
+        ("GET", AccountPage("r", AccountAsk.LINK, required=True), "", (403, "", False, False)),
+        ("POST", AccountPage("r", AccountAsk.LINK, required=True), "", (403, "", True, True)),
+        ("POST", OwnPage(), "", (200, "", False, False)),
+        ("POST", OwnPage(), "unsent", (200, "", True, False)),
+        ("POST", OwnPage(), "wrong", (200, "wrong", False, False)),
+    ],
+)
+def test_a_form_that_met_the_question_is_said_to_be_unsent(
+    method: str, purpose: Purpose, said_of: str, values: tuple[int, str, bool, bool]
+) -> None:
+    """A reload of the application's page would send it again; one of ours sends no form of the application."""
+    page = pages.account(
+        visit(method=method, purpose=purpose),
+        route(),
+        AccountAsk.LINK,
+        (),
+        "/reserve",
+        required=True,
+        proves=True,
+        said_of=said_of,
+    )
+
+    assert (page.status, page.values["said"], page.values["unsent"], page.values["resends"]) == values
+
+
+DOCUMENT = pages.SignedText("i" * 43, "text", {"ja": "契約", "en": "contract"}, "aGFzaA==", text="本文")
+
+
+def test_the_document_is_shown_in_full_before_it_is_signed() -> None:
+    """The last attempt's end stands above it; a consent names its receiver and its purpose."""
+    consent = replace(DOCUMENT, consent="newest", receiver={"ja": "銀行"}, purpose={"ja": "住所の確認"})
+
+    plain = pages.sign(visit(ENGLISH), route(), DOCUMENT, None)
+    again = pages.sign(visit(), route(), consent, SignOutcome.CANCELLED)
+
+    assert (plain.title, again.title) == (
+        message(Language.EN, "sign.title"),
+        message(Language.JA, "consent.title"),
+    )
+    assert (plain.values["shown"], plain.values["again"]) == (DOCUMENT, None)
+    assert plain.values["title_said"] == Said("contract", Language.EN)
+    assert again.values["again"] == "cancelled"
+    assert (again.values["receiver"], again.values["purpose"]) == (
+        Said("銀行", Language.JA),
+        Said("住所の確認", Language.JA),
+    )
+
+
+@pytest.mark.parametrize("outcome", list(SignOutcome))
+@pytest.mark.parametrize("language", list(Language))
+def test_every_end_of_a_signature_has_its_page(outcome: SignOutcome, language: Language) -> None:
+    """Its title, its status, and the way on: another attempt, or the result once more."""
+    page = pages.sign_ended(
+        visit(("Accept-Language", language)), route(), outcome, id_="i", onward="/done", collect=True
+    )
+
+    assert (page.title, page.status) == (message(language, f"signing.{outcome}.title"), outcome.status)
+    assert [page.values[name] for name in ("outcome", "id", "onward", "collect")] == [outcome, "i", "/done", True]
+
+
+def test_a_person_who_is_not_signed_in_signs_in_before_she_signs() -> None:
+    """The page leads back to the document."""
+    page = pages.sign_needs_person(visit(), "/.sekisho/sign?id=i")
+
+    assert (page.status, page.values["target"]) == (401, "/.sekisho/sign?id=i")
+    assert not page.leads_anywhere
+
+
+def test_a_signed_form_is_sent_to_the_application_by_a_press() -> None:
+    """The application may lead on from there, to a payment for instance."""
+    page = pages.send_signed(visit(), route(), "/apply", "sealed")
+
+    assert (page.values["target"], page.values["field"], page.values["sealed"]) == ("/apply", FIELD, "sealed")
+    assert (page.status, page.leads_anywhere) == (200, True)
+
+
+@pytest.mark.parametrize("why", list(Unsignable))
+def test_a_form_that_cannot_be_signed_is_not_sent(why: Unsignable) -> None:
+    """The page says why, and carries nothing of the form."""
+    page = pages.not_signable(visit(method="POST"), why)
+
+    assert (page.status, page.values["why"]) == (415, why)
+    assert not {"sealed", "form"} & page.values.keys()
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_a_consent_is_withdrawn_at_its_receiver(done: bool) -> None:
+    """The page names the receiver in the reader's language, and its own page."""
+    consent = ConsentSettings(
+        "newest", {"ja": "銀行", "en": "the bank"}, {"ja": "確認"}, ("address",), "https://bank.example/withdraw"
+    )
+
+    page = pages.withdraw(visit(ENGLISH), route(), consent, done=done)
+
+    assert (page.values["consent"], page.values["done"], page.values["app"]) == (consent, done, "booking")
+    assert page.values["receiver"] == Said("the bank", Language.EN)
+    assert page.values["purpose"] == Said("確認", Language.JA)
+
+
+def test_a_form_that_waits_says_until_when() -> None:
+    """The moment stands on the page, as people write it in Japan."""
+    page = pages.form_kept(visit(method="POST"), offer(), NOON)
+
+    until = page.values["kept_until"]
+    assert isinstance(until, Moment)
+    assert until.machine == "2026-11-23T12:00+09:00"
+    assert page.status == 401
+
+
+def test_every_page_names_the_ways_to_a_person_who_helps() -> None:
+    """The telephone's link has no hyphen; without any way there is no line about help."""
+    contact = ContactSettings(url="https://a.test/help", phone="+81-3-1234-5678", hours={"ja": "平日9時から"})
+
+    shown = pages.logout(visit(here=route(app=app(contact=contact))), "").values["contact"]
+
+    assert isinstance(shown, pages.Contact)
+    assert (shown.tel, shown.phone, shown.hours) == (
+        "+81312345678",
+        "+81-3-1234-5678",
+        Said("平日9時から", Language.JA),
+    )
+    assert pages.logout(visit(), "").values["contact"] is None
+
+
+@pytest.mark.parametrize("cause", [None, *EndCause])
+def test_a_page_says_why_a_session_has_ended(cause: EndCause | None) -> None:
+    """A ticket that stands for nothing says so; a browser without a ticket has lost nothing."""
+    gone = replace(visit(known=Gone()), ended=cause)
+
+    assert pages.logout(gone, "").values["ended"] == ("unknown" if cause is None else cause)
+    assert pages.logout(visit(), "").values["ended"] == ""
+
+
+def test_the_status_line_has_the_name_that_the_application_is_told() -> None:
+    """A page of the application may read ours, so it has no fact that the application is not told."""
+    smith, yamada = Found(session(identity(name="Hanako Smith"))), Found(session(identity(name="山田花子")))
+
+    untold, latin, kanji = (
+        pages.logout(visit(ENGLISH, known=known, here=here), "").values["who"]
+        for known, here in ((smith, route()), (smith, ruled()), (yamada, ruled()))
+    )
+
+    assert isinstance(untold, pages.Who)
+    assert isinstance(latin, pages.Who)
+    assert isinstance(kanji, pages.Who)
+    assert untold.name.text == ""
+    # A screen reader of any language reads Latin letters, and Japanese by its own voice.
+    assert (latin.name, kanji.name) == (Said("Hanako Smith", Language.EN), Said("山田花子", Language.JA))
+
+
+@pytest.mark.parametrize(
+    ("agent", "method", "app_name", "line"),
+    [
+        ("Mozilla/5.0 Line/14.0", "GET", "LINE", "/.sekisho/login?openExternalBrowser=1&rd=%2Freserve%3Fa%3D1"),
+        ("Mozilla/5.0 Line/14.0", "POST", "LINE", ""),
+        ("Mozilla/5.0 Instagram 300", "GET", "Instagram", ""),
+        ("Mozilla/5.0", "GET", None, ""),
+    ],
+)
+def test_a_browser_within_another_app_is_shown_the_way_out(
+    agent: str, method: str, app_name: str | None, line: str
+) -> None:
+    """The card's app returns to the phone's own browser; LINE documents how a link opens that one."""
+    here = route(portal_prefix="/.sekisho/")
+
+    page = pages.notice(visit(("User-Agent", agent), method=method, here=here), offer(here))
+
+    assert (page.values["in_app"], page.values["line"]) == (app_name, line)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "back"),
+    [
+        ("/.sekisho/me", "GET", "/.sekisho/me"),
+        ("/.sekisho/me", "POST", "/.sekisho/me"),
+        ("/.sekisho/<b>", "GET", "/shop/"),
+        ("/.sekisho/callback", "GET", "/shop/"),
+    ],
+)
+def test_the_switch_repeats_no_address_that_is_not_ours(path: str, method: str, back: str) -> None:
+    """Another path below our prefix is a stranger's text, and a callback's query is for one use."""
+    page = pages.plain(visit(path=path, method=method, here=route(prefix="/shop")), "not_found", 404)
+
+    switches = page.values["switches"]
+    assert isinstance(switches, tuple)
+    assert {each.path.partition("?back=")[2] for each in switches} == {back}
+
+
+def test_maintenance_that_was_planned_says_until_when_in_the_operators_words() -> None:
+    """A trouble that nobody planned has no such words."""
+    here = route(closed_message={"ja": "年末の休止です"})
+    planned = pages.trouble(visit(here=here), TroublePage(Trouble.MAINTENANCE, 503, 3_600))
+    sudden = pages.trouble(visit(here=here), TroublePage(Trouble.OVERLOADED, 503, 5))
+
+    assert planned.values["message"] == Said("年末の休止です", Language.JA)
+    assert planned.values["until"] is not None
+    assert (sudden.values["message"], sudden.values["until"]) == (None, None)

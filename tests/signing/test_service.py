@@ -702,7 +702,7 @@ async def test_an_answer_that_no_provider_of_ours_gives_ends_the_attempt(
     """Another issuer's answer is a mix-up (RFC 9207), and nothing is fetched for it."""
     house = House()
 
-    ended = await house.back(await house.begin(), **answer)
+    ended = await house.back(await house.begin(), BROWSER, **answer)
 
     assert (ended.outcome, ended.check) == (outcome, check)
     assert ("token" in house.provider.calls) is (outcome is SignOutcome.SIGNED)
