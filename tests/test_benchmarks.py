@@ -8,6 +8,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
@@ -18,7 +19,7 @@ import pytest
 import uvloop
 
 from benchmarks import __main__ as command
-from benchmarks import cases, cold, goals, load, login, plot, questions, sizes, small
+from benchmarks import cases, cold, goals, load, login, plot, questions, sizes, small, tls
 from benchmarks.cases import Row
 from benchmarks.ending import at_most
 from benchmarks.programs import BenchmarkError
@@ -57,6 +58,12 @@ def test_the_plot_is_a_picture_with_every_number() -> None:
 
     words = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert words == ["a <title> & more", "two & three", "12,345", "one", "10"]
+
+
+def test_a_handshakes_request_waits_for_no_acknowledgement() -> None:
+    """A server may delay it by 40 ms, and a round of twenty-five handshakes a second measures nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server, tls._connected(server.getsockname()[1]) as client:
+        assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_goals_are_held_beside_what_was_seen() -> None:
