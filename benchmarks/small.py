@@ -79,12 +79,19 @@ def measure(
         for peer in up.values():
             check(peer)
         for number in range(rounds):
-            for name, peer in up.items():
+            for name in turns(list(up), number):
+                peer = up[name]
                 print(f"round {number + 1} of {rounds}: {name} …", file=sys.stderr, flush=True)
                 go = partial(load.run, peer.program, peer.port, "/", peer.headers, folder=around.folder)
                 go(seconds=_WARM_UP_SECONDS, requests=requests)
                 seen[name].append(go(seconds=seconds, requests=requests))
     return [Result(peer.name, peer.what, tuple(seen[peer.name])) for peer in peers]
+
+
+def turns(names: Sequence[str], number: int) -> list[str]:
+    """Return the order of a round: each begins with another peer, as a place in it may cost or spare something."""
+    first = number % len(names)
+    return [*names[first:], *names[:first]]
 
 
 def table(results: Sequence[Result]) -> str:

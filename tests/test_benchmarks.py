@@ -41,6 +41,13 @@ def test_a_result_is_the_median_of_its_rounds() -> None:
     assert result.spread == pytest.approx(1.1)
 
 
+def test_each_round_begins_with_another_peer() -> None:
+    """The first place may be the dearest: each peer has it in one round of as many as there are."""
+    orders = [small.turns("abc", number) for number in range(4)]
+
+    assert orders == [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"], ["a", "b", "c"]]
+
+
 def test_the_table_puts_ratios_beside_the_numbers() -> None:
     """Numbers differ from machine to machine; ratios are what is read."""
     results = [small.Result("sekisho", "", rounds(20_000)), small.Result("nginx", "", rounds(40_000))]
