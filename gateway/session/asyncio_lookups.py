@@ -2,8 +2,6 @@
 
 After a restart every request is the first of its session, and a busy loop hands over many in one turn. Each question
 would be a write, a wait and a read of its own. A look-up that is alone leaves at once, as nothing is to be gained.
-While two exchanges are under way, later look-ups gather until one of them ends. They wait for that `LONGEST` at most,
-so a connection that stands still holds up only its own.
 """
 
 from __future__ import annotations
@@ -25,12 +23,6 @@ T = TypeVar("T")
 MOST = 32
 """Look-ups that are sent together: the first of them must not wait for the answers of a thousand."""
 
-ENOUGH = 2
-"""Exchanges under way: while Redis works on one, the other one waits there already."""
-
-LONGEST = 0.002
-"""Seconds that a look-up waits for others."""
-
 
 class Lookups(Generic[T]):
     """Asks for names, one or several at once, and gives each caller the answer for its own name."""
@@ -39,7 +31,6 @@ class Lookups(Generic[T]):
         """Take the function that asks for names: it returns an answer or an error for each, in order."""
         self._ask = ask
         self._under_way = 0
-        self._departure: asyncio.Handle | None = None
         self._gathered: list[tuple[str, asyncio.Future[T]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -55,12 +46,9 @@ class Lookups(Generic[T]):
         if not self._under_way:
             self._begin([(name, asked)])
         else:
+            if not self._gathered:
+                loop.call_soon(self._send)
             self._gathered.append((name, asked))
-            if self._departure is None:
-                enough = self._under_way >= ENOUGH
-                self._departure = loop.call_later(LONGEST, self._send) if enough else loop.call_soon(self._send)
-            elif len(self._gathered) == MOST:
-                self._send()
         waits = present_waits()
         if waits is None and not is_recorded():
             return await asked
@@ -75,20 +63,12 @@ class Lookups(Generic[T]):
 
     async def close(self) -> None:
         """End the work that is under way; its callers hear of it."""
-        if self._departure is not None:
-            self._departure.cancel()
-            self._departure = None
-        for _, asked in self._gathered:
-            asked.cancel()
-        self._gathered.clear()
         await end_tasks(self._tasks)
 
     def _send(self) -> None:
-        if self._departure is not None:
-            self._departure.cancel()
-            self._departure = None
         gathered, self._gathered = self._gathered, []
-        self._begin(gathered)
+        for first in range(0, len(gathered), MOST):
+            self._begin(gathered[first : first + MOST])
 
     def _begin(self, asked: list[tuple[str, asyncio.Future[T]]]) -> None:
         """Ask in a task of its own: a caller that leaves must not end an exchange with the store."""
@@ -100,8 +80,6 @@ class Lookups(Generic[T]):
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way -= 1
         self._tasks.discard(task)
-        if self._departure is not None:
-            self._send()
 
     async def _ask_together(self, asked: list[tuple[str, asyncio.Future[T]]]) -> None:
         try:

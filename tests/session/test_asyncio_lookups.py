@@ -9,7 +9,7 @@ import pytest
 
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.observe.system_waits import measured
-from gateway.session.asyncio_lookups import ENOUGH, LONGEST, MOST, Lookups
+from gateway.session.asyncio_lookups import MOST, Lookups
 
 
 class Store:
@@ -61,55 +61,6 @@ async def test_one_after_the_other_each_is_alone(store: Store) -> None:
 
     assert [await lookups.of(name) for name in "abc"] == ["<a>", "<b>", "<c>"]
     assert store.asked == [("a",), ("b",), ("c",)]
-
-
-async def test_beside_two_exchanges_the_next_ones_gather(store: Store) -> None:
-    """As many exchanges as keep Redis at work are under way, and the end of one of them sends all who came since."""
-    waiting: list[asyncio.Event] = []
-
-    async def ask(names: Sequence[str]) -> list[str | StoreUnavailableError]:
-        waiting.append(asyncio.Event())
-        store.asked.append(tuple(names))
-        await waiting[-1].wait()
-        return list(names)
-
-    lookups = Lookups(ask)
-    tasks = [*await begun(lookups, "a"), *await begun(lookups, "b")]
-    assert len(store.asked) == ENOUGH
-    tasks += [*await begun(lookups, "c"), *await begun(lookups, "d"), *await begun(lookups, "e")]
-    assert store.asked == [("a",), ("b",)]
-
-    waiting[0].set()
-    assert await tasks[0] == "a"
-    while len(waiting) < 3:
-        await asyncio.sleep(0)
-    for each in waiting:
-        each.set()
-
-    assert await asyncio.gather(*tasks) == list("abcde")
-    assert store.asked == [("a",), ("b",), ("c", "d", "e")]
-
-
-async def test_an_exchange_that_stands_still_holds_up_no_other(store: Store) -> None:
-    """A connection may have died: the look-ups behind it leave after a moment on connections of their own."""
-    still = asyncio.Event()
-
-    async def ask(names: Sequence[str]) -> list[str | StoreUnavailableError]:
-        store.asked.append(tuple(names))
-        if names[0] in "ab":
-            await still.wait()
-        return list(names)
-
-    lookups = Lookups(ask)
-    stuck = [*await begun(lookups, "a"), *await begun(lookups, "b")]
-    began = asyncio.get_running_loop().time()
-
-    assert [*await asyncio.gather(lookups.of("c"), lookups.of("d"))] == ["c", "d"]
-    assert asyncio.get_running_loop().time() - began >= LONGEST / 2
-    assert not any(each.done() for each in stuck)
-    assert store.asked[-1] == ("c", "d")
-    still.set()
-    assert await asyncio.gather(*stuck) == ["a", "b"]
 
 
 async def test_an_error_of_one_name_is_its_own(store: Store) -> None:
@@ -166,17 +117,15 @@ async def test_a_caller_that_leaves_takes_nobody_with_it(store: Store) -> None:
 
 
 async def test_the_end_leaves_nobody_waiting(store: Store) -> None:
-    """The store is closed while look-ups are under way, and others wait for these: each ends, and none is sent then."""
+    """The store is closed while look-ups are under way: each ends."""
     lookups = Lookups(store.ask)
     tasks = await begun(lookups, "a", "b", "c")
-    tasks += await begun(lookups, "d", "e")
 
     await lookups.close()
 
     assert all(
         isinstance(each, asyncio.CancelledError) for each in await asyncio.gather(*tasks, return_exceptions=True)
     )
-    assert store.asked == [("a",), ("b", "c")]
 
 
 async def test_a_caller_that_was_alone_and_leaves_ends_no_exchange(store: Store) -> None:
