@@ -141,11 +141,11 @@ def parse_redis_url(text: str) -> RedisUrl:
         if places or not split.path.startswith("/"):
             raise ValueError("a Unix socket is `unix:///path`, with three slashes")
         if set(options) - {"db"} or len(options.get("db", ["0"])) != 1:
-            raise ValueError(f"`?{split.query}` is not understood, only `?db=` is")
+            raise ValueError(f"`?{'&'.join(options)}` is not understood, only `?db=` is")
         db = _number(options.get("db", ["0"])[0], "database")
         return RedisUrl(kind, username=username, path=unquote(split.path), db=db)
     if options:
-        raise ValueError(f"`?{split.query}` is not understood: options have keys of their own")
+        raise ValueError(f"`?{'&'.join(options)}` is not understood: options have keys of their own")
     default_port = SENTINEL_PORT if kind is Kind.SENTINEL else DEFAULT_PORT
     hosts = tuple(_place(place, default_port) for place in places.split(","))
     parts = [unquote(part) for part in split.path.split("/")[1:] if part]

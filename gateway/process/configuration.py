@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -758,8 +759,14 @@ class _Reader:
         if not self._settings.trusted_proxies:
             self._reading.note(
                 f"{at}.mode",
-                Phrase(f"`{app.name}` is in forward_auth mode, and `trusted_proxies` names no proxy"),
-                Phrase("name the proxy's address there: every question is refused otherwise"),
+                Phrase(
+                    f"`{app.name}` is in forward_auth mode, and `trusted_proxies` names no proxy",
+                    f"`{app.name}` は forward_auth ですが、`trusted_proxies` にプロキシがありません",
+                ),
+                Phrase(
+                    "name the proxy's address there: every question is refused otherwise",
+                    "プロキシのアドレスを書いてください。ないと、どの問合せも拒否します",
+                ),
             )
 
     def _remark(self, app: AppSettings, policy: Policy | None, at: str) -> None:
@@ -1001,9 +1008,13 @@ class _Reader:
         if not policy.has_limit:
             return
         if app.mode is Mode.FORWARD_AUTH:
-            what = Phrase(f"the policy `{policy.name}` has a `limit`, which forward_auth cannot count")
+            what = Phrase(
+                f"the policy `{policy.name}` has a `limit`, which forward_auth cannot count",
+                f"ポリシー `{policy.name}` に `limit` がありますが、forward_auth では数えられません",
+            )
             remedy = Phrase(
-                "use `mode: proxy`: the answer, which decides whether an entry counts, is not seen otherwise"
+                "use `mode: proxy`: the answer, which decides whether an entry counts, is not seen otherwise",
+                "`mode: proxy` にしてください。回数に数えるかどうかを決める応答が、forward_auth では見えません",
             )
             self._reading.note(f"{at}.mode", what, remedy)
         if self._settings.limits.store is None:
@@ -1011,7 +1022,11 @@ class _Reader:
                 f"the policy `{policy.name}` has a `limit`, and there is no store to count it in",
                 f"ポリシー `{policy.name}` には `limit` がありますが、数えておく保存先がありません",
             )
-            self._reading.note(f"{at}.policy", what, Phrase("write `limits: {store: redis://…}`"))
+            self._reading.note(
+                f"{at}.policy",
+                what,
+                Phrase("write `limits: {store: redis://…}`", "`limits: {store: redis://…}` を書いてください"),
+            )
 
     def _check_accounts(self, app: AppSettings, policy: KnownPolicy, file: Path) -> None:
         """Note a rule that looks at accounts where the App has none: every request of it would fail.
@@ -1088,7 +1103,10 @@ class _Reader:
                 continue
             user, colon, password = text.decode(errors="replace").strip().partition(":")
             if not colon or not user:
-                self._reading.note(f"{at}.via_credentials", Phrase("it does not hold `user:password` on one line"))
+                self._reading.note(
+                    f"{at}.via_credentials",
+                    Phrase("it does not hold `user:password` on one line", "1行の `user:password` になっていません"),
+                )
                 continue
             credentials[client.client_id] = (user, password)
         return credentials
@@ -1103,8 +1121,15 @@ class _Reader:
             keys[client.client_id] = read
             wanted, signing = client.assertion_algorithm, read.signing
             if wanted not in (None, signing.alg):
-                what = Phrase(f"the key that signs, `{signing.kid}`, is for {signing.alg} and not {wanted}")
-                self._reading.note(f"{at}.assertion_algorithm", what, Phrase("leave it out, or make another key"))
+                what = Phrase(
+                    f"the key that signs, `{signing.kid}`, is for {signing.alg} and not {wanted}",
+                    f"署名する鍵 `{signing.kid}` は {signing.alg} 用で、{wanted} 用ではありません",
+                )
+                self._reading.note(
+                    f"{at}.assertion_algorithm",
+                    what,
+                    Phrase("leave it out, or make another key", "この項目を消すか、別の鍵を作ってください"),
+                )
         return keys
 
     def console_keys(self, clients: Mapping[str, KeySet]) -> KeySet | None:
@@ -1117,7 +1142,11 @@ class _Reader:
         if shared := theirs & {key.kid for key in keys.keys}:
             kid = min(shared)
             what = Phrase(f"the key `{kid}` is an App's client's too", f"鍵 `{kid}` は App のものと同じです")
-            self._reading.note("console.oidc.keys", what, Phrase("make others with `sekisho keys new`"))
+            self._reading.note(
+                "console.oidc.keys",
+                what,
+                Phrase("make others with `sekisho keys new`", "`sekisho keys new` で別の鍵を作ってください"),
+            )
         return keys
 
     def secrets(self) -> Secrets | None:
@@ -1128,7 +1157,7 @@ class _Reader:
         try:
             return Secrets.parse(text.decode())
         except ValueError as error:
-            self._reading.note("sessions.secret", Phrase(str(error)))
+            self._reading.note("sessions.secret", _unfit(error))
             return None
 
     def redis(self) -> RedisOptions:
@@ -1165,12 +1194,23 @@ class _Reader:
         try:
             keys = AssertionKeys(text.decode())
         except (AssertionKeysError, UnicodeDecodeError) as error:
-            self._reading.note("assertion.keys", Phrase(str(error)), Phrase("make them with `sekisho keys new`"))
+            self._reading.note(
+                "assertion.keys",
+                _unfit(error),
+                Phrase("make them with `sekisho keys new`", "`sekisho keys new` で作ってください"),
+            )
             return None
         if any(keys.thumbprints & key_set.thumbprints for key_set in clients.values()):
-            what = Phrase("a key is both the client's and the assertion's")
+            what = Phrase(
+                "a key is both the client's and the assertion's", "クライアントとアサーションに同じ鍵があります"
+            )
             self._reading.note(
-                "assertion.keys", what, Phrase("make separate key sets: a key must not serve both purposes")
+                "assertion.keys",
+                what,
+                Phrase(
+                    "make separate key sets: a key must not serve both purposes",
+                    "別々の鍵を作ってください。一つの鍵を二つの用途に使えません",
+                ),
             )
         return keys
 
@@ -1183,7 +1223,11 @@ class _Reader:
             return None
         if any(key.alg != "ES256" for key in keys.keys):
             what = Phrase("a key of the audit trail is not for `ES256`", "監査証跡の鍵に `ES256` でないものがあります")
-            self._reading.note("audit.keys", what, Phrase("make another with `sekisho keys new`"))
+            self._reading.note(
+                "audit.keys",
+                what,
+                Phrase("make another with `sekisho keys new`", "`sekisho keys new` で別の鍵を作ってください"),
+            )
         others = [key_set.thumbprints for key_set in clients.values()]
         others += [] if assertion is None else [assertion.thumbprints]
         if any(keys.thumbprints & thumbprints for thumbprints in others):
@@ -1203,7 +1247,7 @@ class _Reader:
             return read_operators(text.decode())
         except ValueError as error:
             remedy = Phrase("`sekisho operators add` writes a line", "`sekisho operators add` が行を書きます")
-            self._reading.note("operators", Phrase(str(error)), remedy)
+            self._reading.note("operators", _unfit(error), remedy)
             return None
 
     def signing_authorities(self) -> tuple[x509.Certificate, ...]:
@@ -1215,13 +1259,19 @@ class _Reader:
         try:
             return read_authorities(read_file(wanted.ca, LONGEST_AUTHORITIES))
         except OSError as error:
-            self._reading.note(at, Phrase(f"`{wanted.ca}` cannot be read: {error.strerror or error}"))
+            self._reading.note(
+                at,
+                Phrase(
+                    f"`{wanted.ca}` cannot be read: {error.strerror or error}",
+                    f"`{wanted.ca}` を読めません（{error.strerror or error}）",
+                ),
+            )
         except AuthoritiesError as error:
             remedy = Phrase(
                 "name a PEM file with the certificates of the authority for digital signatures alone",
                 "署名用認証局の証明書だけを PEM で収めたファイルを指定してください",
             )
-            self._reading.note(at, Phrase(f"`{wanted.ca}`: {error}"), remedy)
+            self._reading.note(at, Phrase(f"`{wanted.ca}`: {error}", f"`{wanted.ca}` を使えません（{error}）"), remedy)
         return ()
 
     def logos(self) -> dict[str, Logo]:
@@ -1235,8 +1285,14 @@ class _Reader:
                 # One more byte than it may have tells a logo that is too long from a file that never ends.
                 found[app.name] = read_logo(read_file(file, 16 * LONGEST_LOGO))
             except OSError as error:
-                what = Phrase(f"`{file}` cannot be read: {error.strerror}")
-                self._reading.note(f"apps[{number}].brand.logo", what, Phrase("name a file that the gateway can read"))
+                what = Phrase(
+                    f"`{file}` cannot be read: {error.strerror}", f"`{file}` を読めません（{error.strerror}）"
+                )
+                self._reading.note(
+                    f"apps[{number}].brand.logo",
+                    what,
+                    Phrase("name a file that the gateway can read", "ゲートウェイが読めるファイルを指定してください"),
+                )
             except LogoError as error:
                 what = Phrase(
                     f"`{file}` cannot be a logo: {error.what.en}",
@@ -1266,12 +1322,21 @@ class _Reader:
         try:
             return read_profile(read_file(file, LONGEST_PROFILE).decode(), str(file))
         except OSError as error:
-            self._reading.note("signing.profile", Phrase(f"`{file}` cannot be read: {error.strerror}"))
+            self._reading.note(
+                "signing.profile",
+                Phrase(f"`{file}` cannot be read: {error.strerror}", f"`{file}` を読めません（{error.strerror}）"),
+            )
         except UnicodeDecodeError:
-            self._reading.note("signing.profile", Phrase(f"`{file}` is not UTF-8"), Phrase("save it as UTF-8"))
+            self._reading.note(
+                "signing.profile",
+                Phrase(f"`{file}` is not UTF-8", f"`{file}` は UTF-8 ではありません"),
+                Phrase("save it as UTF-8", "UTF-8 で保存し直してください"),
+            )
         except ProfileError as error:
             what, _, remedy = str(error).partition("; ")
-            self._reading.note("signing.profile", Phrase(what), Phrase(remedy))
+            self._reading.note(
+                "signing.profile", Phrase(what, f"使えません（{what}）"), Phrase(remedy, f"直してください（{remedy}）")
+            )
         return None
 
     def signing_tokens(self) -> Mapping[str, bytes]:
@@ -1294,7 +1359,11 @@ class _Reader:
                 )
             digest = sha256(token).digest()
             if digest in found.values():
-                self._reading.note(at, Phrase("another App has the same token"), Phrase("give each App its own"))
+                self._reading.note(
+                    at,
+                    Phrase("another App has the same token", "ほかの App と同じトークンです"),
+                    Phrase("give each App its own", "App ごとに別のものにしてください"),
+                )
             found[app.name] = digest
         return found
 
@@ -1314,7 +1383,7 @@ class _Reader:
                 try:
                     keys[app.name] = Secrets.parse(text.decode())
                 except ValueError as error:
-                    self._reading.note(f"{at}.key", Phrase(str(error)))
+                    self._reading.note(f"{at}.key", _unfit(error))
             secret = self._secret(accounts.secret, f"{at}.secret")
             if secret is not None:
                 secrets[app.name] = self._basic_secret(secret, f"{at}.secret")
@@ -1345,11 +1414,17 @@ class _Reader:
                 key.command, stdin=subprocess.DEVNULL, capture_output=True, timeout=KEY_SECONDS, check=False
             )
         except (OSError, subprocess.TimeoutExpired, ValueError) as error:
-            what = Phrase(f"`{key.command[0]}` did not print the key: {type(error).__name__}")
+            what = Phrase(
+                f"`{key.command[0]}` did not print the key: {type(error).__name__}",
+                f"`{key.command[0]}` が鍵を出力しませんでした（{type(error).__name__}）",
+            )
             self._reading.note(at, what, Phrase("try the command by hand", "コマンドを手で実行して確かめてください"))
             return None
         if done.returncode != 0 or len(done.stdout) > LONGEST_SECRET:
-            what = Phrase(f"`{key.command[0]}` did not print the key: it ended with {done.returncode}")
+            what = Phrase(
+                f"`{key.command[0]}` did not print the key: it ended with {done.returncode}",
+                f"`{key.command[0]}` が鍵を出力せず、終了コード {done.returncode} で終わりました",
+            )
             self._reading.note(at, what, Phrase("try the command by hand", "コマンドを手で実行して確かめてください"))
             return None
         return done.stdout
@@ -1394,7 +1469,9 @@ class _Reader:
             read = read_aliases(read_file(file, LONGEST_FILE).splitlines())
         except (AliasError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error).replace("\n", "; ")
-            self._reading.note("aliases", Phrase(f"`{file}` cannot be used: {reason}"))
+            self._reading.note(
+                "aliases", Phrase(f"`{file}` cannot be used: {reason}", f"`{file}` を使えません（{reason}）")
+            )
             return Aliases()
         if read.in_clear and self._remarking:
             self.remarks.add(
@@ -1414,7 +1491,7 @@ class _Reader:
         try:
             check_options(parse_redis_url(url), options)
         except ValueError as error:
-            self._reading.note(f"{at}.store", Phrase(str(error)))
+            self._reading.note(f"{at}.store", _unfit(error))
 
     def check_files(self) -> None:
         """Open every file that is needed later in the same way: an unusable file is found at the start."""
@@ -1447,23 +1524,37 @@ class _Reader:
             file = self._reading.base / str(settings.access_log)
             self._check_folder(file, "access_log")
             if file.exists() and not os.access(file, os.W_OK):
-                self._reading.note("access_log", Phrase(f"`{file}` cannot be written"))
+                self._reading.note("access_log", Phrase(f"`{file}` cannot be written", f"`{file}` に書き込めません"))
 
     def _check_trail(self, folder: Path) -> None:
         """Note a folder of the audit trail in which no file could be made; one that is not there yet is made later."""
         if folder.exists() and not folder.is_dir():
-            self._reading.note("audit.directory", Phrase(f"`{folder}` is no folder"), Phrase("name a folder"))
+            self._reading.note(
+                "audit.directory",
+                Phrase(f"`{folder}` is no folder", f"`{folder}` はフォルダーではありません"),
+                Phrase("name a folder", "フォルダーを指定してください"),
+            )
         elif not folder.exists():
             self._check_folder(folder, "audit.directory")
         elif not os.access(folder, os.W_OK | os.X_OK):
-            self._reading.note("audit.directory", Phrase(f"`{folder}` cannot be written"))
+            self._reading.note(
+                "audit.directory", Phrase(f"`{folder}` cannot be written", f"`{folder}` に書き込めません")
+            )
 
     def _check_folder(self, file: Path, at: str) -> None:
         """Note a file that could not be made, nor be what it should be."""
         if file.is_dir():
-            self._reading.note(at, Phrase(f"`{file}` is a folder"), Phrase("name a file in it"))
+            self._reading.note(
+                at,
+                Phrase(f"`{file}` is a folder", f"`{file}` はフォルダーです"),
+                Phrase("name a file in it", "その中のファイルを指定してください"),
+            )
         elif not file.parent.is_dir():
-            self._reading.note(at, Phrase(f"there is no folder `{file.parent}`"), Phrase("create it, or name another"))
+            self._reading.note(
+                at,
+                Phrase(f"there is no folder `{file.parent}`", f"フォルダー `{file.parent}` がありません"),
+                Phrase("create it, or name another", "作るか、別のフォルダーを指定してください"),
+            )
 
     def _check_ca(self, file: Path | None, at: str) -> None:
         if file is None:
@@ -1472,7 +1563,7 @@ class _Reader:
             with in_memory(self._keep(file)) as content:
                 ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=content)
         except OSError as error:
-            self._note_unusable(file, error, at, "certificates in PEM")
+            self._note_unusable(file, error, at, Phrase("certificates in PEM", "PEM 形式の証明書"))
 
     def _keep(self, file: Path) -> bytes:
         """Read a file of certificates or keys once, so that the checked content is the kept one."""
@@ -1489,18 +1580,22 @@ class _Reader:
         except OSError as error:
             for file in (certificate, key):
                 if file is not None and not _readable(file):
-                    self._reading.note(at if file is certificate else f"{at.rpartition('.')[0]}.key", _unreadable(file))
+                    self._reading.note(
+                        at if file is certificate else f"{at.rpartition('.')[0]}.key", *_unreadable(file)
+                    )
                     return
-            self._note_unusable(certificate, error, at, "a certificate with its chain, and its key without passphrase")
+            self._note_unusable(certificate, error, at, _CERTIFICATE)
 
-    def _note_unusable(self, file: Path, error: OSError, at: str, expected: str) -> None:
+    def _note_unusable(self, file: Path, error: OSError, at: str, expected: Phrase) -> None:
         # OpenSSL's messages describe its internals; only the system's messages name the fault of a file.
         if isinstance(error, ssl.SSLError):
             self._reading.note(
-                at, Phrase(f"`{file}` does not have the needed content"), Phrase(f"expected: {expected}")
+                at,
+                Phrase(f"`{file}` does not have the needed content", f"`{file}` の内容が使えません"),
+                Phrase(f"expected: {expected.en}", f"{expected.ja}を指定してください"),
             )
         else:
-            self._reading.note(at, Phrase(f"`{file}` cannot be read: {error.strerror}"))
+            self._reading.note(at, *_not_read(file, error))
 
     def _key_set(self, source: SecretSource, at: str) -> KeySet | None:
         """Read a set of private keys; one that cannot be read is a mistake, noted."""
@@ -1510,8 +1605,9 @@ class _Reader:
         try:
             return read_key_set(text)
         except KeySetError as error:
-            what = Phrase(str(error).replace("\n", "; "))
-            self._reading.note(at, what, Phrase("make them with `sekisho keys new`"))
+            self._reading.note(
+                at, _unfit(error), Phrase("make them with `sekisho keys new`", "`sekisho keys new` で作ってください")
+            )
             return None
 
     def _secret(self, source: SecretSource, at: str) -> bytes | None:
@@ -1520,7 +1616,9 @@ class _Reader:
             value = self._environment.get(source.env)
             if not value:
                 self._reading.note(
-                    at, Phrase(f"the variable `{source.env}` is not set"), Phrase("set it, or name a file")
+                    at,
+                    Phrase(f"the variable `{source.env}` is not set", f"環境変数 `{source.env}` がありません"),
+                    Phrase("set it, or name a file", "設定するか、ファイルを指定してください"),
                 )
                 return None
             return value.encode("utf-8", "surrogateescape")
@@ -1529,17 +1627,64 @@ class _Reader:
         try:
             return read_file(source.file, LONGEST_SECRET)
         except OSError as error:
-            self._reading.note(at, Phrase(f"`{source.file}` cannot be read: {error.strerror}"))
+            self._reading.note(at, *_not_read(source.file, error))
             return None
+
+
+_PATHS = Phrase(
+    "write a path from `/`, or one from the folder of this file",
+    "`/` からのパスか、このファイルのあるフォルダーからのパスを書いてください",
+)
+_RIGHTS = Phrase(
+    "let the gateway's user read it (`chown`), and nobody else",
+    "`chown` で、ゲートウェイのユーザーだけが読めるようにしてください",
+)
+_CERTIFICATE = Phrase(
+    "a certificate with its chain, and its key without passphrase",
+    "証明書とその連鎖、それに合う、パスフレーズのない鍵",
+)
 
 
 def _readable(file: Path) -> bool:
     return file.is_file() and os.access(file, os.R_OK)
 
 
-def _unreadable(file: Path) -> Phrase:
-    why = "it cannot be read" if file.is_file() else "there is no such file"
-    return Phrase(f"`{file}`: {why}")
+def _unreadable(file: Path) -> tuple[Phrase, Phrase]:
+    if not file.is_file():
+        what = Phrase(f"`{file}`: there is no such file", f"`{file}` というファイルはありません")
+        return what, _meant(file) or _PATHS
+    what = Phrase(f"`{file}`: it cannot be read", f"`{file}` を読めません")
+    return what, _RIGHTS
+
+
+def _unfit(error: Exception) -> Phrase:
+    """Return a fault that a reader of keys, secrets or URLs found; its words name no secret."""
+    found = str(error).replace("\n", "; ")
+    return Phrase(found, f"使えません（{found}）")
+
+
+def _not_read(file: Path, error: OSError) -> tuple[Phrase, Phrase]:
+    """Return the words about a file that cannot be read, and the remedy."""
+    what = Phrase(f"`{file}` cannot be read: {error.strerror}", f"`{file}` を読めません（{error.strerror}）")
+    match error:
+        case FileNotFoundError():
+            return what, _meant(file) or _PATHS
+        case PermissionError():
+            return what, _RIGHTS
+        case _:
+            return what, Phrase(
+                "name a file that the gateway can read", "ゲートウェイが読めるファイルを指定してください"
+            )
+
+
+def _meant(file: Path) -> Phrase | None:
+    """Return the file beside a missing one that was probably meant: of its kind, with nearly its name."""
+    try:
+        beside = {each.stem: each.name for each in file.parent.iterdir() if each.suffix == file.suffix}
+    except OSError:
+        return None
+    close = get_close_matches(file.stem, beside, n=1, cutoff=0.75)
+    return Phrase(f"did you mean `{beside[close[0]]}`?", f"`{beside[close[0]]}` のことですか") if close else None
 
 
 _FORM_ITEMS: Mapping[str, str] = {

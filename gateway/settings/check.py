@@ -52,6 +52,7 @@ _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 _PHONE = re.compile(r"\+?[0-9](?:[0-9 ()-]{3,22})[0-9]")
 _WORDS = re.compile(r"(?=.{1,255}\Z)[!-~]+(?: [!-~]+)*")
 """Words as an authorization request carries them (OpenID Connect Core 3.1.2.1), no longer than an `acr` may be."""
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 _STORES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+sentinel", "rediss+cluster")
 
 
@@ -211,17 +212,35 @@ def _check_addresses(settings: Settings, reading: Reading) -> None:
     for number, host in enumerate(settings.management_hosts):
         if not _is_host(host):
             what = Phrase(f"`{host}` is no host name", f"`{host}` はホスト名として読めません")
-            reading.note(f"management_hosts[{number}]", what, Phrase("write `sekisho.internal`, without a port"))
+            reading.note(
+                f"management_hosts[{number}]",
+                what,
+                Phrase(
+                    "write `sekisho.internal`, without a port",
+                    "`sekisho.internal` のように、ポートなしで書いてください",
+                ),
+            )
     for number, proxy in enumerate(settings.trusted_proxies):
         try:
             ip_network(proxy)
         except ValueError:
             what = Phrase(f"`{proxy}` is no address or network", f"`{proxy}` はアドレスやネットワークとして読めません")
-            reading.note(f"trusted_proxies[{number}]", what, Phrase("write `10.0.0.2` or `10.0.0.0/24`"))
+            reading.note(
+                f"trusted_proxies[{number}]",
+                what,
+                Phrase("write `10.0.0.2` or `10.0.0.0/24`", "`10.0.0.2` か `10.0.0.0/24` のように書いてください"),
+            )
     prefix = settings.prefix
     if not re.fullmatch(r"/(?:[A-Za-z0-9._~-]*[A-Za-z0-9_~-]/)+", prefix):
         what = Phrase(f"`{prefix}` cannot be the prefix of our pages", f"`{prefix}` は画面の置き場所にできません")
-        reading.note("prefix", what, Phrase("begin and end it with `/`, as `/.sekisho/` does"))
+        reading.note(
+            "prefix",
+            what,
+            Phrase(
+                "begin and end it with `/`, as `/.sekisho/` does",
+                "`/.sekisho/` のように `/` で始め、`/` で終えてください",
+            ),
+        )
 
 
 def _check_console(settings: Settings, reading: Reading) -> None:
@@ -265,6 +284,12 @@ def _check_secret(source: SecretSource | None, at: str, reading: Reading) -> Non
         reading.note(at, what, Phrase("keep `file` or `env`", "どちらか一つにしてください"))
 
 
+def without_user(url: str) -> str:
+    """Return what was written for a URL without a user and a password: a mistake is said in logs, too."""
+    before, at, rest = url.rpartition("@")
+    return f"{before[: before.find('//') + 2] if '//' in before else ''}…@{rest}" if at else url
+
+
 def _url(text: str, at: str, reading: Reading, schemes: tuple[str, ...]) -> SplitResult | None:
     """Return the parts of an absolute URL without userinfo, query and fragment; otherwise note the mistake."""
     try:
@@ -285,7 +310,8 @@ def _url(text: str, at: str, reading: Reading, schemes: tuple[str, ...]) -> Spli
     )
     if wrong:
         example = f"{schemes[0]}://host.example:port"
-        what = Phrase(f"`{text}` is not a URL that is allowed here", f"`{text}` は URL として使えません")
+        shown = without_user(text)
+        what = Phrase(f"`{shown}` is not a URL that is allowed here", f"`{shown}` は URL として使えません")
         reading.note(at, what, Phrase(f"write it as `{example}`", f"`{example}` の形で書いてください"))
         return None
     return parts
@@ -293,26 +319,58 @@ def _url(text: str, at: str, reading: Reading, schemes: tuple[str, ...]) -> Spli
 
 def _check_provider(provider: ProviderSettings, at: str, reading: Reading) -> None:
     if provider.environment in (Environment.PRODUCTION, Environment.SANDBOX) and provider.issuer:
-        what = Phrase(f"`issuer` and `environment: {provider.environment.value}` both name the provider")
-        reading.note(f"{at}.issuer", what, Phrase("remove `issuer`, or write `environment: other`"))
+        what = Phrase(
+            f"`issuer` and `environment: {provider.environment.value}` both name the provider",
+            f"`issuer` と `environment: {provider.environment.value}` の両方が認証サービスを指しています",
+        )
+        reading.note(
+            f"{at}.issuer",
+            what,
+            Phrase(
+                "remove `issuer`, or write `environment: other`",
+                "`issuer` を消すか、`environment: other` にしてください",
+            ),
+        )
     if provider.environment in (Environment.EMULATOR, Environment.OTHER):
         if not provider.issuer:
             what = Phrase("the provider is not named", "認証サービスが指定されていません")
-            reading.note(at, what, Phrase("write `environment: production` or `sandbox`, or an `issuer`"))
+            reading.note(
+                at,
+                what,
+                Phrase(
+                    "write `environment: production` or `sandbox`, or an `issuer`",
+                    "`environment: production` か `sandbox`、または `issuer` を書いてください",
+                ),
+            )
         else:
             _check_issuer(provider.issuer, f"{at}.issuer", reading)
     if not provider.client_id:
-        reading.note(at, Phrase("`client_id` is missing", "`client_id` がありません"), Phrase("write `client_id: …`"))
+        reading.note(
+            at,
+            Phrase("`client_id` is missing", "`client_id` がありません"),
+            Phrase("write `client_id: …`", "`client_id: …` を書いてください"),
+        )
     _check_secret(provider.keys, f"{at}.keys", reading)
     if provider.keys.file is None and provider.keys.env is None:
         what = Phrase("`keys` is missing", "`keys` がありません")
-        reading.note(at, what, Phrase("make them with `sekisho keys new`, and write `keys: {file: …}`"))
+        reading.note(
+            at,
+            what,
+            Phrase(
+                "make them with `sekisho keys new`, and write `keys: {file: …}`",
+                "`sekisho keys new` で作り、`keys: {file: …}` と書いてください",
+            ),
+        )
     _check_secret(provider.via_credentials, f"{at}.via_credentials", reading)
     if provider.via is not None:
         _url(provider.via, f"{at}.via", reading, ("http", "https"))
     _check_assurance(provider, at, reading)
     if not provider.id_token_algorithms:
-        reading.note(f"{at}.id_token_algorithms", Phrase("no algorithm at all"), Phrase("write `[ES256]`"))
+        reading.note(
+            f"{at}.id_token_algorithms",
+            Phrase("no algorithm at all", "アルゴリズムがありません"),
+            Phrase("write `[ES256]`", "`[ES256]` と書いてください"),
+        )
 
 
 def _check_assurance(provider: ProviderSettings, at: str, reading: Reading) -> None:
@@ -346,8 +404,15 @@ def _check_assurance(provider: ProviderSettings, at: str, reading: Reading) -> N
         )
         reading.note(f"{at}.{'acr_values' if asks_nothing else 'accept_acr'}", what, remedy)
     if provider.any_acr_because and not takes_any:
-        what = Phrase("`any_acr_because` gives a reason for `accept_acr: any`, which is not there")
-        reading.note(f"{at}.any_acr_because", what, Phrase("write `accept_acr: any`, or remove the reason"))
+        what = Phrase(
+            "`any_acr_because` gives a reason for `accept_acr: any`, which is not there",
+            "`any_acr_because` は `accept_acr: any` の理由ですが、`accept_acr: any` がありません",
+        )
+        reading.note(
+            f"{at}.any_acr_because",
+            what,
+            Phrase("write `accept_acr: any`, or remove the reason", "`accept_acr: any` と書くか、理由を消してください"),
+        )
     by = provider.reauthenticate
     if provider.freshness is Freshness.CALLBACK and by in (Reauthenticate.MAX_AGE, Reauthenticate.PROMPT):
         what = Phrase(
@@ -361,8 +426,15 @@ def _check_assurance(provider: ProviderSettings, at: str, reading: Reading) -> N
 def _check_issuer(issuer: str, at: str, reading: Reading) -> None:
     parts = _url(issuer, at, reading, ("https", "http"))
     if parts is not None and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        what = Phrase(f"the issuer `{issuer}` is reached over plain HTTP")
-        reading.note(at, what, Phrase("an issuer begins with `https://` (OpenID Connect Discovery section 3)"))
+        what = Phrase(f"the issuer `{issuer}` is reached over plain HTTP", f"issuer `{issuer}` が平文の HTTP です")
+        reading.note(
+            at,
+            what,
+            Phrase(
+                "an issuer begins with `https://` (OpenID Connect Discovery section 3)",
+                "`https://` で始めてください（OpenID Connect Discovery 3節）",
+            ),
+        )
 
 
 def _check_sessions(settings: Settings, reading: Reading) -> None:
@@ -373,21 +445,42 @@ def _check_sessions(settings: Settings, reading: Reading) -> None:
     _check_secret(settings.limits.password, "limits.password", reading)
     _check_secret(settings.limits.sentinel_password, "limits.sentinel_password", reading)
     if sessions.idle > sessions.absolute:
-        what = Phrase("`idle` is longer than `absolute`, so it never ends a session")
-        reading.note("sessions.idle", what, Phrase("make it shorter"))
+        what = Phrase(
+            "`idle` is longer than `absolute`, so it never ends a session",
+            "`idle` が `absolute` より長いので、無操作ではセッションが終わりません",
+        )
+        reading.note("sessions.idle", what, Phrase("make it shorter", "短くしてください"))
     if sessions.stale_for > sessions.absolute:
-        what = Phrase("`stale_for` is longer than `absolute`, beyond which no session lives")
-        reading.note("sessions.stale_for", what, Phrase("make it shorter"))
+        what = Phrase(
+            "`stale_for` is longer than `absolute`, beyond which no session lives",
+            "`stale_for` が `absolute`（セッションの有効期間）より長くなっています",
+        )
+        reading.note("sessions.stale_for", what, Phrase("make it shorter", "短くしてください"))
     if sessions.store != "memory":
         scheme = sessions.store.partition(":")[0]
         if scheme not in _STORES or "://" not in sessions.store:
-            what = Phrase(
-                f"`{sessions.store}` is no session store", f"`{sessions.store}` はセッションの保存先にできません"
+            shown = without_user(sessions.store)
+            what = Phrase(f"`{shown}` is no session store", f"`{shown}` はセッションの保存先にできません")
+            reading.note(
+                "sessions.store",
+                what,
+                Phrase(
+                    "write `memory` or `redis://host:6379/0`",
+                    "`memory` か `redis://host:6379/0` のように書いてください",
+                ),
             )
-            reading.note("sessions.store", what, Phrase("write `memory` or `redis://host:6379/0`"))
+            # The store's own reader would say the same in other words.
+            reading.broken.add("sessions.store")
         if sessions.secret.file is None and sessions.secret.env is None:
             what = Phrase("`secret` is missing: nothing would seal the sessions", "`secret` がありません")
-            reading.note("sessions", what, Phrase("write `secret: {file: …}` with 32 random bytes or more in it"))
+            reading.note(
+                "sessions",
+                what,
+                Phrase(
+                    "write `secret: {file: …}` with 32 random bytes or more in it",
+                    "32バイト以上の乱数をファイルに書き、`secret: {file: …}` と書いてください",
+                ),
+            )
 
 
 def _check_audit(audit: AuditSettings, reading: Reading) -> None:
@@ -539,13 +632,24 @@ def _check_app_signing(signing: AppSigning, at: str, settings: Settings, reading
             what = Phrase(
                 f"`{address}` is no address or network", f"`{address}` はアドレスやネットワークとして読めません"
             )
-            reading.note(f"{at}.from[{number}]", what, Phrase("write `10.0.0.5` or `10.0.0.0/24`"))
+            reading.note(
+                f"{at}.from[{number}]",
+                what,
+                Phrase("write `10.0.0.5` or `10.0.0.0/24`", "`10.0.0.5` か `10.0.0.0/24` のように書いてください"),
+            )
     names = Counter(consent.name for consent in signing.consents)
     for number, consent in enumerate(signing.consents):
         here = f"{at}.consents[{number}]"
         if _APP_NAME.fullmatch(consent.name) is None or names[consent.name] > 1:
             what = Phrase(f"`{consent.name}` cannot name a consent", f"`{consent.name}` は同意の名前にできません")
-            reading.note(f"{here}.name", what, Phrase("use a-z, 0-9 and `-`, and each name once"))
+            reading.note(
+                f"{here}.name",
+                what,
+                Phrase(
+                    "use a-z, 0-9 and `-`, and each name once",
+                    "半角の小文字、数字、`-` を使い、同じ名前は一度だけ使ってください",
+                ),
+            )
         for key, words in (("receiver", consent.receiver), ("purpose", consent.purpose)):
             if not words.get("ja", "").strip():
                 what = Phrase(f"`{key}` has no Japanese words", f"`{key}` に日本語がありません")
@@ -561,36 +665,76 @@ def _check_app_signing(signing: AppSigning, at: str, settings: Settings, reading
 def _check_app(app: AppSettings, at: str, settings: Settings, reading: Reading) -> None:
     if not _APP_NAME.fullmatch(app.name):
         what = Phrase(f"`{app.name}` cannot name an App", f"`{app.name}` はアプリの名前にできません")
-        reading.note(f"{at}.name", what, Phrase("use a-z, 0-9 and `-`, a letter first"))
+        reading.note(
+            f"{at}.name",
+            what,
+            Phrase("use a-z, 0-9 and `-`, a letter first", "半角の小文字、数字、`-` を使い、文字で始めてください"),
+        )
     parts = _url(app.url, f"{at}.url", reading, ("https", "http"))
     if parts is not None:
         if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-            what = Phrase(f"`{app.url}` would carry people's facts over plain HTTP")
-            reading.note(f"{at}.url", what, Phrase("a public origin begins with `https://`; `http://` is for loopback"))
+            what = Phrase(
+                f"`{app.url}` would carry people's facts over plain HTTP",
+                f"`{app.url}` では、本人の情報が平文の HTTP で流れます",
+            )
+            reading.note(
+                f"{at}.url",
+                what,
+                Phrase(
+                    "a public origin begins with `https://`; `http://` is for loopback",
+                    "公開の URL は `https://` で始めてください。`http://` は自分の機器の中だけで使えます",
+                ),
+            )
         if parts.path not in ("", "/") and not re.fullmatch(r"(?:/[A-Za-z0-9_~.-]+)+", parts.path):
-            what = Phrase(f"`{parts.path}` cannot be an App's path")
-            reading.note(f"{at}.url", what, Phrase("plain segments, without a `/` behind the last"))
+            what = Phrase(f"`{parts.path}` cannot be an App's path", f"`{parts.path}` は App のパスにできません")
+            reading.note(
+                f"{at}.url",
+                what,
+                Phrase(
+                    "plain segments, without a `/` behind the last",
+                    "`/yoyaku` のように書き、最後に `/` を付けないでください",
+                ),
+            )
         if f"{parts.path}/".startswith(settings.prefix):
-            reading.note(f"{at}.url", Phrase("the App lies within our own pages"), Phrase("choose another path"))
+            reading.note(
+                f"{at}.url",
+                Phrase("the App lies within our own pages", "App が Sekisho 自身のページの下にあります"),
+                Phrase("choose another path", "別のパスにしてください"),
+            )
     if app.mode is Mode.PROXY and not app.upstream:
-        reading.note(at, Phrase("`upstream` is missing"), Phrase("write `upstream: http://host:port`"))
+        reading.note(
+            at,
+            Phrase("`upstream` is missing", "`upstream` がありません"),
+            Phrase("write `upstream: http://host:port`", "`upstream: http://host:port` を書いてください"),
+        )
     _check_upstreams(app, at, reading)
+    _check_no_circle(app, at, settings, reading)
     if not app.policy.file.name:
         reading.note(
             at,
-            Phrase("`policy` is missing: nothing says who may pass"),
-            Phrase("write `policy: policies/….yaml`"),
+            Phrase(
+                "`policy` is missing: nothing says who may pass", "`policy` がありません。だれを通すかが決まりません"
+            ),
+            Phrase("write `policy: policies/….yaml`", "`policy: policies/….yaml` を書いてください"),
         )
     for key, origins in (("allowed_origins", app.allowed_origins), ("internal_origins", app.internal_origins)):
         for number, origin in enumerate(origins):
             origin_parts = _url(origin, f"{at}.{key}[{number}]", reading, ("https", "http"))
             if origin_parts is not None and origin_parts.path:
-                what = Phrase(f"`{origin}` is more than an origin")
-                reading.note(f"{at}.{key}[{number}]", what, Phrase("scheme, host and port, and nothing behind"))
+                what = Phrase(f"`{origin}` is more than an origin", f"`{origin}` はオリジンより長くなっています")
+                reading.note(
+                    f"{at}.{key}[{number}]",
+                    what,
+                    Phrase("scheme, host and port, and nothing behind", "スキーム、ホスト、ポートだけを書いてください"),
+                )
     for number, cookie in enumerate(app.application_cookies):
         if not WHOLE_TOKEN.fullmatch(cookie):
-            what = Phrase(f"`{cookie}` cannot name a cookie")
-            reading.note(f"{at}.application_cookies[{number}]", what, Phrase("write the cookie's name alone"))
+            what = Phrase(f"`{cookie}` cannot name a cookie", f"`{cookie}` は Cookie の名前にできません")
+            reading.note(
+                f"{at}.application_cookies[{number}]",
+                what,
+                Phrase("write the cookie's name alone", "Cookie の名前だけを書いてください"),
+            )
     _check_traffic(app, f"{at}.traffic", reading)
     _check_headers(app, at, reading)
     _check_links(app, at, reading)
@@ -638,13 +782,30 @@ def _check_links(app: AppSettings, at: str, reading: Reading) -> None:
     """Hold links on our own pages to what a browser follows as a link: `javascript:` would be a program."""
     without = "" if app.without_card is None else app.without_card.url
     if app.home and not app.home.startswith(("/", "https://")):
-        what = Phrase(f"`{app.home}` is no path of this App and no https URL")
-        reading.note(f"{at}.home", what, Phrase("write `/` and a path, or `https://` and a host"))
+        what = Phrase(
+            f"`{app.home}` is no path of this App and no https URL",
+            f"`{app.home}` は、この App のパスでも https の URL でもありません",
+        )
+        reading.note(
+            f"{at}.home",
+            what,
+            Phrase(
+                "write `/` and a path, or `https://` and a host",
+                "`/` で始まるパスか、`https://` で始まる URL を書いてください",
+            ),
+        )
     links = (("privacy_policy", app.privacy_policy), ("contact.url", app.contact.url), ("without_card.url", without))
     for key, link in links:
         if link and not _LINK.fullmatch(link):
             what = Phrase(f"`{link}` cannot be a link on our pages", f"`{link}` は画面のリンクにできません")
-            reading.note(f"{at}.{key}", what, Phrase("write `https://…`, `mailto:…`, `tel:…`, or a path from `/`"))
+            reading.note(
+                f"{at}.{key}",
+                what,
+                Phrase(
+                    "write `https://…`, `mailto:…`, `tel:…`, or a path from `/`",
+                    "`https://…`、`mailto:…`、`tel:…`、または `/` で始まるパスを書いてください",
+                ),
+            )
 
 
 def _check_plate(app: AppSettings, at: str, reading: Reading) -> None:
@@ -679,22 +840,61 @@ def _check_upstreams(app: AppSettings, at: str, reading: Reading) -> None:
         try:
             prefixes.add(read_address(upstream).prefix)
         except ValueError as error:
-            reading.note(where, Phrase(str(error)))
+            reading.note(where, Phrase(str(error), f"使えません（{error}）"))
     if len(prefixes) > 1:
         what = Phrase("the upstreams have different paths", "アップストリームのパスが揃っていません")
-        reading.note(f"{at}.upstream", what, Phrase("one request must mean the same to each of them"))
+        reading.note(
+            f"{at}.upstream",
+            what,
+            Phrase("one request must mean the same to each of them", "どのアップストリームも同じパスにしてください"),
+        )
     _check_upstream_options(app.upstream_options, f"{at}.upstream_options", reading)
+
+
+def _check_no_circle(app: AppSettings, at: str, settings: Settings, reading: Reading) -> None:
+    """Note an upstream that is a listener of ours: each request would come back until nothing is left to serve it."""
+    ours = [address for address in map(split_address, (settings.listen, settings.management)) if address is not None]
+    here = {port for host, port in ours if is_loopback(host) or host in _EVERY_ADDRESS}
+    for number, upstream in enumerate(app.upstream):
+        try:
+            parts = urlsplit(upstream)
+            port = parts.port
+        except ValueError:
+            continue
+        if port in here and is_loopback(parts.hostname or ""):
+            what = Phrase(
+                f"`{upstream}` is the gateway itself: a request would never reach an application",
+                f"`{upstream}` はゲートウェイ自身です。リクエストがアプリケーションに届きません",
+            )
+            remedy = Phrase("write the application's own port", "アプリケーションのポートを書いてください")
+            reading.note(f"{at}.upstream[{number}]", what, remedy)
 
 
 def _check_upstream_options(options: UpstreamSettings, at: str, reading: Reading) -> None:
     if options.server_name and not _is_host(options.server_name):
-        what = Phrase(f"`{options.server_name}` is no name of a server")
-        reading.note(f"{at}.server_name", what, Phrase("write the name in its certificate"))
+        what = Phrase(
+            f"`{options.server_name}` is no name of a server",
+            f"`{options.server_name}` はサーバーの名前として読めません",
+        )
+        reading.note(
+            f"{at}.server_name", what, Phrase("write the name in its certificate", "証明書にある名前を書いてください")
+        )
     if options.key is not None and options.certificate is None:
-        reading.note(f"{at}.key", Phrase("a key without its certificate"), Phrase("write `certificate: …` as well"))
+        reading.note(
+            f"{at}.key",
+            Phrase("a key without its certificate", "鍵だけがあり、証明書がありません"),
+            Phrase("write `certificate: …` as well", "`certificate: …` も書いてください"),
+        )
     if options.health is not None and not re.fullmatch(r"/[!-~]*", options.health.path):
-        what = Phrase(f"`{options.health.path}` cannot be asked for")
-        reading.note(f"{at}.health.path", what, Phrase("begin it with `/`, and percent-encode what is not ASCII"))
+        what = Phrase(f"`{options.health.path}` cannot be asked for", f"`{options.health.path}` はパスとして使えません")
+        reading.note(
+            f"{at}.health.path",
+            what,
+            Phrase(
+                "begin it with `/`, and percent-encode what is not ASCII",
+                "`/` で始め、ASCII でない文字はパーセント符号化してください",
+            ),
+        )
 
 
 def _check_paths_together(settings: Settings, reading: Reading) -> None:
@@ -714,11 +914,21 @@ def _check_paths_together(settings: Settings, reading: Reading) -> None:
                 )
                 reading.note(f"apps[{number}].{key}", what, remedy)
         if app.paths.merge_slashes and app.paths.empty_segments == "keep":
-            what = Phrase(f"`{app.name}` both merges and keeps empty segments")
-            reading.note(f"apps[{number}].paths.empty_segments", what, Phrase("keep one of the two settings"))
+            what = Phrase(
+                f"`{app.name}` both merges and keeps empty segments",
+                f"`{app.name}` に、空の区切りをまとめる設定と残す設定の両方があります",
+            )
+            reading.note(
+                f"apps[{number}].paths.empty_segments",
+                what,
+                Phrase("keep one of the two settings", "どちらか一つの設定にしてください"),
+            )
         if app.paths.ignore_case and settings.prefix != fold_case(settings.prefix):
-            what = Phrase(f"our pages lie in `{settings.prefix}`, and `{app.name}` has its paths in lower case")
-            reading.note("prefix", what, Phrase("write it in lower case"))
+            what = Phrase(
+                f"our pages lie in `{settings.prefix}`, and `{app.name}` has its paths in lower case",
+                f"Sekisho のページは `{settings.prefix}` にあり、`{app.name}` はパスを小文字にします",
+            )
+            reading.note("prefix", what, Phrase("write it in lower case", "小文字で書いてください"))
 
 
 def _check_clients_together(settings: Settings, reading: Reading) -> None:
@@ -726,9 +936,13 @@ def _check_clients_together(settings: Settings, reading: Reading) -> None:
     known = {settings.provider.client_id: settings.provider}
     for number, app in enumerate(settings.apps):
         if app.client is not None and known.setdefault(app.client.client_id, app.client) != app.client:
-            what = Phrase(f"`{app.client.client_id}` has different settings in another App")
+            what = Phrase(
+                f"`{app.client.client_id}` has different settings in another App",
+                f"`{app.client.client_id}` の設定が、ほかの App と違います",
+            )
             remedy = Phrase(
-                "leave `client` out for the common client, and repeat the same settings wherever another one is meant"
+                "leave `client` out for the common client, and repeat the same settings wherever another one is meant",
+                "共通のクライアントなら `client` を書かず、別のクライアントなら、どの App にも同じ設定を書いてください",
             )
             reading.note(f"apps[{number}].client", what, remedy)
 
@@ -756,7 +970,11 @@ def _place_as_read(app: AppSettings) -> tuple[str, str]:
 
 def _check_apps_together(settings: Settings, reading: Reading) -> None:
     if not settings.apps:
-        reading.note("apps", Phrase("no App at all"), Phrase("write one under `apps:`"))
+        reading.note(
+            "apps",
+            Phrase("no App at all", "App がありません"),
+            Phrase("write one under `apps:`", "`apps:` の下に書いてください"),
+        )
     names = Counter(app.name for app in settings.apps)
     urls = Counter(_place_as_read(app) for app in settings.apps)
     clients: dict[str, tuple[str, str]] = {}
@@ -764,15 +982,33 @@ def _check_apps_together(settings: Settings, reading: Reading) -> None:
     for number, app in enumerate(settings.apps):
         at = f"apps[{number}]"
         if names[app.name] > 1:
-            reading.note(f"{at}.name", Phrase(f"two Apps are named `{app.name}`"), Phrase("give each its own name"))
+            reading.note(
+                f"{at}.name",
+                Phrase(f"two Apps are named `{app.name}`", f"`{app.name}` という名前の App が二つあります"),
+                Phrase("give each its own name", "それぞれ別の名前にしてください"),
+            )
         if urls[_place_as_read(app)] > 1:
-            reading.note(f"{at}.url", Phrase(f"two Apps have the URL `{app.url}`"), Phrase("give each its own"))
+            reading.note(
+                f"{at}.url",
+                Phrase(f"two Apps have the URL `{app.url}`", f"URL が `{app.url}` の App が二つあります"),
+                Phrase("give each its own", "それぞれ別のものにしてください"),
+            )
         origin = _place(app.url)[0]
         client = app.client or settings.provider
         first = clients.setdefault(origin, (app.name, client.client_id))
         if first[1] != client.client_id:
-            what = Phrase(f"`{app.name}` and `{first[0]}` share an origin but not a client")
-            reading.note(f"{at}.client", what, Phrase("Apps of one origin share one client: their cookie is one"))
+            what = Phrase(
+                f"`{app.name}` and `{first[0]}` share an origin but not a client",
+                f"`{app.name}` と `{first[0]}` は同じオリジンなのに、クライアントが違います",
+            )
+            reading.note(
+                f"{at}.client",
+                what,
+                Phrase(
+                    "Apps of one origin share one client: their cookie is one",
+                    "同じオリジンの App は Cookie が同じなので、同じクライアントにしてください",
+                ),
+            )
         _check_clearing(app, clearing.setdefault(origin, app), f"{at}.next_person.clear", reading)
 
 
@@ -804,7 +1040,9 @@ def _check_workers(settings: Settings, reading: Reading) -> None:
         what = Phrase(
             "several workers cannot share what is in memory", "メモリ上のデータは複数のワーカーで共有できません"
         )
-        reading.note("workers", what, Phrase("write `workers: 1`, or use Redis"))
+        reading.note(
+            "workers", what, Phrase("write `workers: 1`, or use Redis", "`workers: 1` にするか、Redis を使ってください")
+        )
 
 
 def _check_emulator(settings: Settings, reading: Reading) -> None:
@@ -818,11 +1056,27 @@ def _check_emulator(settings: Settings, reading: Reading) -> None:
     )
     address = split_address(settings.listen)
     if address is not None and not is_loopback(address[0]):
-        reading.note("listen", Phrase(f"`{settings.listen}` can be reached by others"), remedy)
+        reading.note(
+            "listen",
+            Phrase(
+                f"`{settings.listen}` can be reached by others", f"`{settings.listen}` には、ほかの機器から接続できます"
+            ),
+            remedy,
+        )
     for at, client in clients:
         host = _hostname(client.issuer)
         if client.environment is Environment.EMULATOR and client.issuer and not is_loopback(host):
-            reading.note(f"{at}.issuer", Phrase(f"`{client.issuer}` is not on this machine"), remedy)
+            reading.note(
+                f"{at}.issuer",
+                Phrase(
+                    f"`{client.issuer}` is not on this machine", f"`{client.issuer}` は、この機器の中ではありません"
+                ),
+                remedy,
+            )
     for number, app in enumerate(settings.apps):
         if not is_loopback(_hostname(app.url)):
-            reading.note(f"apps[{number}].url", Phrase(f"`{app.url}` is not on this machine"), remedy)
+            reading.note(
+                f"apps[{number}].url",
+                Phrase(f"`{app.url}` is not on this machine", f"`{app.url}` は、この機器の中ではありません"),
+                remedy,
+            )

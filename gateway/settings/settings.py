@@ -158,6 +158,8 @@ class AppTraffic:
 class SecretSource:
     """The source of a secret, exactly one of the two."""
 
+    SECRET: ClassVar = True
+
     file: Path | None = None
     """Path of a file that holds the secret; only the gateway may read it."""
     env: str | None = None
@@ -708,6 +710,8 @@ class RecipeSettings:
 @dataclass(frozen=True, slots=True)
 class AccountKey:
     """The source of the key of links and kept passwords, exactly one of the three."""
+
+    SECRET: ClassVar = True
 
     file: Path | None = None
     """Path of a file that holds the key; only the gateway may read it."""

@@ -143,11 +143,22 @@ def read_values(cls: type[T], node: Node, reading: Reading, at: str = "") -> T |
         return None
 
 
+_SECRET_HERE = Phrase("a secret does not stand in this file itself", "秘密の値は、このファイルには書けません")
+_SECRET_APART = Phrase(
+    "write it into a file of its own, and `{file: PATH}` here (if it was the secret, make another one)",
+    "別のファイルに書き、ここには `{file: PATH}` と書いてください（秘密そのものだったときは、作り直してください）",
+)
+
+
 def _read_class(cls: type[T], node: Node, reading: Reading, at: str) -> T:
     reading.places.setdefault(at, node.where)
     short = getattr(cls, "SHORT", None)
     if isinstance(node, Scalar) and short is not None:
         node = Table((Entry(short, node.where, node),), node.where)
+    if isinstance(node, Scalar) and getattr(cls, "SECRET", False):
+        # The words of a mistake reach logs. Whatever stands here may be the secret itself.
+        reading.mistakes.add(node.where, _SECRET_HERE, _SECRET_APART)
+        raise Unreadable
     if not isinstance(node, Table):
         _refuse(node, reading, Phrase("keys with values are expected here", "項目と値の組を書いてください"))
     keys = getattr(cls, "KEYS", {})
@@ -296,7 +307,9 @@ def _read_scalar(kind: object, node: Scalar, reading: Reading) -> object:
     if kind is bool:
         if node.text not in _TRUTHS:
             reading.mistakes.add(
-                node.where, Phrase(f"`{node.text}` is neither true nor false"), one_of(("true", "false"))
+                node.where,
+                Phrase(f"`{node.text}` is neither true nor false", f"`{node.text}` は true でも false でもありません"),
+                one_of(("true", "false")),
             )
             raise Unreadable
         return _TRUTHS[node.text]
@@ -319,7 +332,7 @@ def _not_empty(node: Scalar, reading: Reading) -> str:
         reading.mistakes.add(
             node.where,
             Phrase("the value is missing here", "値がありません"),
-            Phrase("write a value, or remove the key"),
+            Phrase("write a value, or remove the key", "値を書くか、項目を消してください"),
         )
         raise Unreadable
     return node.text

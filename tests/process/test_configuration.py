@@ -119,20 +119,36 @@ def test_every_file_that_cannot_be_used_is_named_at_once(folder: Path) -> None:
         "client: {issuer: 'http://localhost:2/x', client_id: RP2, keys: {file: none.jwks}, ca: junk.pem}",
     )
 
+    paths = "write a path from `/`, or one from the folder of this file"
     assert [line.partition(" ")[2] for line in said] == [
-        "`none-ca.pem` cannot be read: No such file or directory",
+        f"`none-ca.pem` cannot be read: No such file or directory, {paths}",
         (
             "`junk.pem` does not have the needed content, "
             "expected: a certificate with its chain, and its key without passphrase"
         ),
-        "`none.jwks` cannot be read: No such file or directory",
+        f"`none.jwks` cannot be read: No such file or directory, {paths}",
         "`junk.pem` does not have the needed content, expected: certificates in PEM",
-        "`none.pem`: there is no such file",
+        f"`none.pem`: there is no such file, {paths}",
         "there is no folder `nowhere`, create it, or name another",
         "there is no folder `nowhere`, create it, or name another",
         "there is no folder `nowhere`, create it, or name another",
     ], said
     assert all(re.match(r"gateway\.yaml:\d+:\d+: ", line) for line in said)
+
+
+def test_a_file_of_nearly_that_name_is_offered(folder: Path) -> None:
+    """A slip in a path is mended by its owner, who sees the right name."""
+    (folder / "client-keys.jwks").write_text("{}")
+
+    said = mistakes_of(
+        folder,
+        "",
+        app=", client: {issuer: 'http://localhost:2/x', client_id: RP2, keys: {file: client-key.jwks}}",
+    )
+
+    assert [line.partition(" ")[2] for line in said] == [
+        "`client-key.jwks` cannot be read: No such file or directory, did you mean `client-keys.jwks`?"
+    ]
 
 
 LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0h1v1z"/></svg>'

@@ -1,5 +1,6 @@
 """gateway.yaml, read with every mistake at once."""
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -8,11 +9,12 @@ from typing import Any, get_args
 
 import pytest
 
+import gateway
 from gateway.settings.bounds import BOUNDS
 from gateway.settings.check import check_settings, read_settings, split_address
 from gateway.settings.settings import Environment, Settings
 from gateway.settings.typed import Reading, duration_of, hints, unit_of, without_mark
-from gateway.yaml.mistakes import Mistakes
+from gateway.yaml.mistakes import Language, Mistakes
 
 GOOD = """\
 listen: 127.0.0.1:8080
@@ -618,3 +620,59 @@ def test_a_console_is_reached_by_a_protected_way(console: str, said: str | None,
 
     assert len(mistakes) == (said is not None), mistakes
     assert said is None or said in mistakes[0]
+
+
+PASSWORD = "hunter2-and-a-long-rest-of-it"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("secret: {file: /run/secrets/sekisho}", f"secret: {PASSWORD}"),
+        ("secret: {file: /run/secrets/sekisho}", f"secret: [{PASSWORD}]"),
+        ("  idle: 30m", f"  password: {PASSWORD}"),
+        ("  idle: 30m", f"  sentinel_password: {PASSWORD}"),
+        ("  keys: {file: keys/client.jwks}", f"  keys: {PASSWORD}"),
+        ("apps:", f"limits: {{store: 'redis://h', password: {PASSWORD}}}\napps:"),
+        ("apps:", f"operators: {PASSWORD}\napps:"),
+        ("apps:", f"assertion: {{keys: {PASSWORD}}}\napps:"),
+        ("redis://127.0.0.1:6379/0", f"redis:/u:{PASSWORD}@127.0.0.1:6379/0"),
+        ("redis://127.0.0.1:6379/0", f"redis//u:{PASSWORD}@127.0.0.1"),
+        ("http://127.0.0.1:9001", f"http://u:{PASSWORD}@127.0.0.1:9001"),
+        ("  client_id: RP00000001", f"  client_id: RP00000001\n  via: http://u:{PASSWORD}@proxy.example:8080"),
+    ],
+)
+def test_a_mistake_shows_no_secret(tmp_path: Path, before: str, after: str) -> None:
+    """The journal, the trail and a screen show each mistake to people who may not know a password."""
+    assert before in GOOD
+    file = tmp_path / "gateway.yaml"
+    file.write_text(GOOD.replace(before, after, 1), encoding="utf-8")
+    mistakes = Mistakes()
+    reading = Reading(tmp_path, mistakes)
+    settings = read_settings(file, reading)
+    if settings is not None:
+        check_settings(settings, reading)
+
+    assert len(mistakes)
+    assert PASSWORD not in mistakes.say(Language.EN) + mistakes.say(Language.JA)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8080", "localhost:8080", "127.0.0.1:9464", "[::1]:8080"])
+def test_an_application_at_our_own_address_is_refused(tmp_path: Path, address: str) -> None:
+    """Its requests would go round until the gateway can serve nobody."""
+    _, mistakes = read(GOOD.replace("http://127.0.0.1:9001", f"http://{address}"), tmp_path)
+
+    (mistake,) = mistakes
+    assert f"`http://{address}` is the gateway itself" in mistake
+    assert mistake.endswith("write the application's own port")
+
+
+@pytest.mark.parametrize("file", ["settings/check.py", "settings/typed.py", "process/configuration.py"])
+def test_each_mistake_is_said_in_both_languages(file: str) -> None:
+    """Half a sentence in English helps nobody who reads Japanese alone."""
+    source = (Path(gateway.__file__).parent / file).read_text()
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    phrases = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Phrase"]
+
+    assert phrases
+    assert [call.lineno for call in phrases if len(call.args) + len(call.keywords) < 2] == []
