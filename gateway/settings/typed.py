@@ -156,7 +156,7 @@ def _read_class(cls: type[T], node: Node, reading: Reading, at: str) -> T:
     if isinstance(node, Scalar) and short is not None:
         node = Table((Entry(short, node.where, node),), node.where)
     if isinstance(node, Scalar) and getattr(cls, "SECRET", False):
-        # The words of a mistake reach logs. Whatever stands here may be the secret itself.
+        # The words of a mistake reach logs. The value may be the secret itself.
         reading.mistakes.add(node.where, _SECRET_HERE, _SECRET_APART)
         raise Unreadable
     if not isinstance(node, Table):
