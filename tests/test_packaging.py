@@ -181,3 +181,13 @@ def test_every_import_is_a_declared_dependency() -> None:
                     pass
 
     assert not found - known - sys.stdlib_module_names
+
+
+def test_the_debian_package_brings_no_service_that_nobody_asked_for() -> None:
+    """Debian installs recommendations, too: that of logrotate is a mail program, which brings a mail server."""
+    control = (ROOT / "deploy/debian/control").read_text("utf-8")
+
+    assert "\nRecommends:" not in control
+    assert re.search(r"(?m)^Suggests: .*\blogrotate\b", control)
+    for page in ("packages.md", "packages.ja.md"):
+        assert "apt-get install --no-install-recommends ./sekisho_" in (ROOT / "docs" / page).read_text("utf-8")
