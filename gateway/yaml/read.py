@@ -33,6 +33,7 @@ from ruamel.yaml.reader import ReaderError
 
 from gateway.yaml.broken_lines import Stop, mend, mixed_list
 from gateway.yaml.mistakes import Mistake, Mistakes, Phrase, Where, write
+from gateway.yaml.pasted import note_pasted
 from gateway.yaml.slips import SLIPS, cut_sentences, instead, quoted_line, repair, without_unseen
 from gateway.yaml.tree import MAX_DEPTH, Entry, Items, Node, Scalar, Table
 
@@ -107,6 +108,8 @@ def read_yaml(data: bytes | str, file: str, mistakes: Mistakes) -> Node | None:
         # The scanner looks 1,024 signs ahead at each of them, and needs seconds to find out.
         line, column = text.count("\n", 0, deep.start()) + 1, deep.start() - text.rfind("\n", 0, deep.start())
         mistakes.add(Where(file, line, column), Phrase("nested too deeply", "入れ子が深すぎます"))
+        return None
+    if note_pasted(text, file, mistakes):
         return None
     found = Mistakes()
     text = without_unseen(text, file, mistakes)

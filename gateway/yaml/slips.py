@@ -137,8 +137,9 @@ _SIGNS = {
     **SLIPS,
     "（": (Phrase("a full-width bracket `（`", "全角の括弧「（」"), "["),
     "）": (Phrase("a full-width bracket `）`", "全角の括弧「）」"), "]"),
+    **{sign: (Phrase(f"a sign `{sign}` that is no colon", f"コロンでない「{sign}」"), ":") for sign in "︰﹕∶ː꞉"},
 }
-_DASHES = "－ー―—–‐‑−・●"
+_DASHES = "－ー―—–‐‑−﹣ｰ・･●▪■◆◇○◎①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 _DASH_BETWEEN = re.compile("(?<=[0-9０-９])[－ー―—–‐‑‒−](?=[0-9０-９])")
 _UNSEEN = {
     "\u00a0": "no-break space",
@@ -214,7 +215,9 @@ class _Repaired:
     """For each line (from 0) that was changed: the original column (from 0) of each of its characters."""
 
 
-_LINE_KEY = re.compile(r"^(?P<before>[ \u3000]*(?:- +)?)(?P<key>[^\s:：#\"'\[\]{}｛｝［］,、，]+)[ \u3000]*：")
+_LINE_KEY = re.compile(
+    r"^(?P<before>[ \u3000]*(?:- +)?)(?P<key>[^\s:：︰﹕∶ː꞉#\"'\[\]{}｛｝［］,、，]+)[ \u3000]*[：︰﹕∶ː꞉](?!:)"
+)
 _LINE_DASH = re.compile(rf"^[ \u3000]*(?:([{_DASHES}])([ \u3000]*)|(-)())(?=[^\s:：\-{_DASHES}]+[:：](?:[ \u3000]|$))")
 _FLOW_KEY = re.compile(r"(?P<open>[{｛,，、]\s*)(?P<key>[A-Za-z_]+)：")
 _FLOW_COMMA = re.compile(r"[，、](?=\s*[A-Za-z_]+\s*[:：])")

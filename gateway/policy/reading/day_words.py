@@ -124,6 +124,7 @@ def meant_days(text: str) -> str:
     return (
         _moved_as_written(plain)
         or _NEARLY.get(plain)
+        or _without_holidays(plain)
         or _in_every_month(plain)
         or _days_between(plain)
         or _days_joined(plain)
@@ -144,6 +145,15 @@ def _moved_as_written(text: str) -> str:
 def _is_of_week(word: str) -> bool:
     days = _plain_days(word)
     return days is not None and not days.of_month
+
+
+def _without_holidays(text: str) -> str:
+    """Return 月, 火, 水, 木, 金, 祝日を除く for 月～金（祝日を除く）."""
+    found = re.fullmatch(r"(.+?)\((?:ただし)?[、,]?祝日(?:を|は)?除く?く?。?\)", text)
+    if found is None:
+        return ""
+    days = found[1] if read_days(found[1]) is not None else meant_days(found[1])
+    return f"{days}, 祝日を除く" if days else ""
 
 
 def _in_every_month(text: str) -> str:

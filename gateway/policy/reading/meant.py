@@ -126,6 +126,22 @@ def _stripped(text: str) -> tuple[str, str]:
     return plain[: weekday.start()], weekday[1] or weekday[2]
 
 
+_YEARS_END = re.compile(rf"{_ERA}年?度末日?", re.IGNORECASE | re.ASCII)
+_MONTHS_END = re.compile(r"(\d{1,2})月末日?", re.ASCII)
+_LONGEST_MONTHS = frozenset({1, 3, 5, 7, 8, 10, 12})
+_FEBRUARY = 2
+
+
+def _end_of(plain: str) -> str:
+    """Return the last day of a fiscal year or of a month of every year (令和8年度末, 5月末); empty: there is none."""
+    if (found := _YEARS_END.fullmatch(plain)) is not None:
+        return f"{_year(found[1], found[2], found[3]).year + 1:04}-03-31"
+    if (found := _MONTHS_END.fullmatch(plain)) is not None and (month := int(found[1])) in range(1, 13):
+        # The end of February is another day in a leap year, so it has none of every year.
+        return "" if month == _FEBRUARY else f"{month:02}-{31 if month in _LONGEST_MONTHS else 30}"
+    return ""
+
+
 def meant_day(text: str) -> str:
     """Return a day as a policy writes it, of a text in another form: 令和八年12月1日, R8.12.1, 2026/12/1(火), 12月1日.
 
@@ -135,10 +151,11 @@ def meant_day(text: str) -> str:
     day = _whole_day(plain)
     if day is not None:
         return "" if weekday and _WEEK[day.weekday()] != weekday else day.isoformat()
+    plain = plain.removeprefix("毎年")
     found = _MONTH_DAY.fullmatch(plain) or _DASHED_MONTH_DAY.fullmatch(plain)
     if found is not None and not weekday and day_of(f"2024-{found[1]}-{found[2]}") is not None:
         return f"{int(found[1]):02}-{int(found[2]):02}"
-    return ""
+    return _end_of(plain)
 
 
 def _whole_day(plain: str) -> date | None:
@@ -359,7 +376,8 @@ def meant_hours(text: str) -> str:
 
 # --- numbers -------------------------------------------------------------------------
 
-_UNITS = "歳|才|さい|回|人|件|個|分|秒|年|時間|日"
+_UNITS = "歳|才|さい|回|人|件|個|度"
+"""Units of what a policy counts. A length of time is no number: 1時間 is 3600 seconds, and not 1."""
 _NUMBER = re.compile(rf"(?:満|[≧≥>=]+)?(\d{{1,9}})(?:\.0+)?(?:{_UNITS})?(?:以上|以下|未満|まで)?", re.ASCII)
 
 
@@ -368,6 +386,25 @@ def meant_number(text: str) -> str:
     found = _NUMBER.fullmatch(re.sub(r"(?<=\d),(?=\d{3})", "", _plain(text)))
     return "" if found is None else str(int(found[1]))
 
+
+_AGES = re.compile(r"満?(\d{1,3})(?:歳|才)?(?:~|〜|-|から|以上)(?:満?(\d{1,3})(?:歳|才)?(以下|未満|まで)?)?", re.ASCII)
+_BELOW = re.compile(r"満?(\d{1,3})(?:歳|才)?(以下|未満|まで)", re.ASCII)
+
+
+def meant_ages(text: str) -> str:
+    """Return the keys of `age` that 18歳以上, 18〜64歳 or 65歳未満 mean; empty: the text means no ages."""
+    plain = _plain(text)
+    if (found := _BELOW.fullmatch(plain)) is not None:
+        return f"{{{'below' if found[2] == '未満' else 'at_most'}: {int(found[1])}}}"
+    found = _AGES.fullmatch(plain)
+    if found is None:
+        return ""
+    least = f"at_least: {int(found[1])}"
+    most = f", {'below' if found[3] == '未満' else 'at_most'}: {int(found[2])}" if found[2] else ""
+    return f"{{{least}{most}}}"
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 _LENGTH = re.compile(
     r"(\d{1,9})(秒|s|secs?|seconds?|分間?|m|mins?|minutes?|時間|h|hours?|日間?|d|days?)(?:以内|前|ago)?", re.ASCII
@@ -381,6 +418,12 @@ def meant_duration(text: str) -> str:
         return ""
     unit = {"秒": "s", "分": "m", "時": "h", "日": "d"}.get(found[2][0], found[2][0])
     return f"{int(found[1])}{unit}"
+
+
+def meant_seconds(text: str) -> str:
+    """Return a number of seconds, of 30秒, 5分 or 1時間; empty: it is none."""
+    length = meant_duration(text)
+    return str(int(length[:-1]) * _SECONDS[length[-1]]) if length else meant_number(text)
 
 
 def meant_network(text: str) -> str:

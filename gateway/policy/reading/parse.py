@@ -20,6 +20,7 @@ from gateway.policy.conditions import Condition, needs_of
 from gateway.policy.decide import rule_scopes
 from gateway.policy.policy import Accounts, Allow, Match, Policy, Rule, Say, Source
 from gateway.policy.reading.japanese_words import word_for
+from gateway.policy.reading.meant import meant_seconds
 from gateway.policy.reading.parse_conditions import ConditionReader, Lists
 from gateway.policy.reading.parse_examples import example_reader
 from gateway.policy.reading.parse_limits import LimitReader
@@ -64,7 +65,9 @@ _WHOLE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*(/[^?#]*)?(?:[?#].*)?")
 _HOST_AND_PATH = re.compile(
     r"(?:localhost|(?:[A-Za-z0-9-]+\.)+(?!php|html?|jsp|cgi|aspx?|do|pl|css|js)[A-Za-z]{2,})(?::\d+)?(/[^?#]*)(?:[?#].*)?"
 )
-_BETWEEN_PATHS = re.compile(r"(?<![\s・･;；｜|])[\s・･;；｜|]++(?=/)")
+_BETWEEN_PATHS = re.compile(
+    r"(?<![\s・･;；｜|])[\s・･;；｜|]++(?:(?:または|又は|もしくは|および|及び|かつ|と|or|and)[\s・･;；｜|]*+)?(?=/)"
+)
 _QUOTES = "“”„‟‘’「」『』〝〞〟"
 _SURELY_MEANT = {"∗": "*", "⁎": "*", "✱": "*", "＊": "*", "∕": "/", "⁄": "/", "⧸": "/", "\\": "/"} | dict.fromkeys(
     _QUOTES, ""
@@ -443,7 +446,7 @@ class _PolicyReader(Reader):
                 found.append(scalar)
                 continue
             between = _BETWEEN_PATHS.search(scalar.text)
-            sign = " " if between is None else between[0].strip()[:1] or between[0][0]
+            sign = " " if between is None else between[0].strip() or between[0][0]
             what = Phrase(f"`{sign}` does not separate paths", f"`{sign}` はパスの区切りになりません")
             line = ", ".join(parts)
             fix = Fix(scalar.text, line if isinstance(node, Items) else f"[{line}]")
@@ -586,7 +589,11 @@ class _PolicyReader(Reader):
                 )
                 self.mistakes.add(retry_node.where, what, Phrase("write seconds", "秒数を書いてください"))
             return Say(words, status or 403, until_change=True)
-        retry = None if retry_node is None else self.number(retry_node, Phrase("seconds", "秒数"), 0, 31_536_000)
+        retry = (
+            None
+            if retry_node is None
+            else self.number(retry_node, Phrase("seconds", "秒数"), 0, 31_536_000, meant_seconds)
+        )
         return Say(words, status or 403, retry)
 
     def _returns_from(self, entry: Entry, match: Match) -> tuple[str, ...]:

@@ -38,7 +38,15 @@ from gateway.policy.conditions import (
     TownTest,
 )
 from gateway.policy.reading.day_words import meant_days, merged, read_days
-from gateway.policy.reading.meant import meant_hours, meant_network, meant_number, why_no_day
+from gateway.policy.reading.meant import (
+    day_of,
+    meant_ages,
+    meant_day,
+    meant_hours,
+    meant_network,
+    meant_number,
+    why_no_day,
+)
 from gateway.policy.reading.parse_values import Bound, Reader
 from gateway.policy.residence import NotAPlace, find_place
 from gateway.policy.residence import table as place_table
@@ -49,6 +57,9 @@ from gateway.policy.verdict import ActingFact, Fact, SignedFact, Words, header_w
 from gateway.yaml.mistakes import Fix, Mistakes, Phrase, write
 from gateway.yaml.slips import note_slips
 from gateway.yaml.tree import Entry, Items, Node, Scalar, Table, kind_of
+
+_LOT_NUMBER = re.compile(r"(?:\d[-‐−ー]\d\S*|\d番(?:地\S*|\d+\S*)?|丁目\d+)$")
+"""The end of an address behind its town. A list of lots would be read as the whole town."""
 
 TESTS = (
     *("age", "born", "residence", "town", "gender", "subject", "account", "network", "dates", "switch"),
@@ -254,6 +265,11 @@ class ConditionReader(Reader):
 
     def _age(self, node: Node) -> Test | None:
         bounds = ("at_least", "at_most", "below")
+        if isinstance(node, Scalar) and (meant := meant_ages(node.text)):
+            what = Phrase(f"`{node.text}` has no key", f"`{node.text}` に項目がありません")
+            fix = Fix(node.text, meant) if node.plain else None
+            self.mistakes.add(node.where, what, write(f"age: {meant}"), fix)
+            return None
         table = self.table(node, (*bounds, "in", "counted_from", "on"), Phrase("keys of `age`", "`age` の項目"))
         if table is None:
             return None
@@ -577,6 +593,10 @@ class ConditionReader(Reader):
                 fix = Fix(node.text, f"{{{period}}}") if node.plain else None
                 self.mistakes.add(node.where, what, write(f"dates: {{{period}}}"), fix)
                 return None
+        if (meant := self._without_keys(node)) is not None:
+            what = Phrase("a day without a key of `dates`", "`dates` の項目がありません")
+            self.mistakes.add(node.where, what, write(f"dates: {meant}"))
+            return None
         table = self.table(node, keys, Phrase("keys of `dates`", "`dates` の項目"))
         if table is None:
             return None
@@ -606,6 +626,17 @@ class ConditionReader(Reader):
             listed,
             name,
         )
+
+    def _without_keys(self, node: Node) -> str | None:
+        """Return what was meant by days that stand right behind `dates`; `None`: something else stands there."""
+        items = node.items if isinstance(node, Items) else (node,)
+        texts = [item.text for item in items if isinstance(item, Scalar) and item.text]
+        if not texts or len(texts) < len(items):
+            return None
+        if all(day_of(meant_day(text)) is not None for text in texts):
+            return f"{{in: [{', '.join(meant_day(text) for text in texts)}]}}"
+        words = [text if read_days(text) is not None else meant_days(text) for text in texts]
+        return f"{{days: [{', '.join(words)}]}}" if all(words) else None
 
     def _hours(self, node: Node) -> tuple[time | None, time | None]:
         if isinstance(node, Scalar) and (meant := meant_hours(node.text)):
@@ -692,7 +723,7 @@ class ConditionReader(Reader):
         nodes, name = self._list(in_node, "town", Phrase("a town", "町名"), written)
         towns: set[Town] = set()
         for scalar in nodes:
-            town = town_of(code, scalar.text)
+            town = None if _LOT_NUMBER.search(normalize("NFKC", scalar.text)) else town_of(code, scalar.text)
             if town is None:
                 what = Phrase(f"`{scalar.text}` is no town", f"`{scalar.text}` は町名ではありません")
                 remedy = Phrase("write the town without lot numbers", "番地を付けずに町名を書いてください")
@@ -743,9 +774,9 @@ class ConditionReader(Reader):
             remedy = Phrase(f"write `days: [{line}]`", f"`days: [{line}]` と書いてください")
         self.mistakes.add(scalar.where, what, remedy)
 
-    def _member(self, scalar: Scalar) -> Condition | None:
+    def _member(self, scalar: Scalar, *, one: bool = False) -> Condition | None:
         if scalar.text not in self._written:
-            self.unknown_name(scalar, self._written, Phrase("condition", "条件"))
+            self.unknown_name(scalar, self._written, Phrase("condition", "条件"), one=one)
             return None
         return self.condition(scalar.text)
 
@@ -774,5 +805,5 @@ class ConditionReader(Reader):
             return None
         if self.text(node, Phrase("the name of a condition", "条件の名前")) is None:
             return None
-        member = self._member(node)
+        member = self._member(node, one=True)
         return None if member is None else Not(member.name, member.test)

@@ -21,7 +21,7 @@ from gateway.policy.verdict import Fact
 from gateway.request.target import TargetFault, canonical, escaped
 from gateway.settings.settings import PathSettings
 from gateway.settings.typed import duration_of
-from gateway.yaml.mistakes import Mistakes, Phrase, did_you_mean, one_of
+from gateway.yaml.mistakes import Mistakes, Phrase, did_you_mean, one_of, write
 from gateway.yaml.tree import Items, Node, Scalar, Table, unknown_key
 
 _EVERYTHING = PathSettings(parameters="keep", encoded_slash="keep", merge_slashes=True)
@@ -128,6 +128,14 @@ class ExampleReader(Reader):
                 self.mistakes.add(node.where, what, remedy)
             return None
         self.clean(node, Phrase("a request", "リクエスト"))
+        if "*" in match[2].partition("?")[0]:
+            what = Phrase(
+                f"`{text}` is a pattern, and an example is one request",
+                f"`{text}` はパスの型です。例には一つのリクエストを書きます",
+            )
+            one = re.sub(r"(?:/\*+)+", "/1", match[2].replace("**", "*"))
+            self.mistakes.add(node.where, what, write(f"{match[1]} {one.replace('*', '1')}"))
+            return None
         # Read by the door's own canonicaliser; an author may write signs that a browser would have escaped.
         target = canonical(escaped(match[2]), _EVERYTHING)
         if isinstance(target, TargetFault):
@@ -152,9 +160,17 @@ class ExampleReader(Reader):
             bare = name.removesuffix(ending).rstrip()
             unknown, name = bare != name, bare
             if name and name not in self.names:
-                self.unknown_name(
-                    Scalar(name, node.where), self.names, Phrase("condition, limit or rule", "条件・回数の制限・規則")
-                )
+                known = Phrase("condition, limit or rule", "条件・回数の制限・規則")
+                bare = name.strip("[]［］（）() ")
+                first = next((each for each in self.names if bare.startswith(each)), None)
+                what = Phrase(f"`{text}` cannot be expected", f"`{text}` は `expect` に書けません")
+                if bare != name and bare in self.names:
+                    self.corrected(node, what, f"deny {bare}")
+                elif first is not None and _AND.match(bare.removeprefix(first)):
+                    # One reason is enough for an example, and it proves no more with two.
+                    self.corrected(node, what, f"deny {first}", certain=False)
+                else:
+                    self.unknown_name(Scalar(name, node.where), self.names, known)
                 return None
             return Expect.DENY, name, unknown
         if text not in tuple(Expect):
@@ -216,7 +232,15 @@ class ExampleReader(Reader):
         if node is None or (isinstance(node, Scalar) and node.text == "nobody"):
             return None
         if isinstance(node, Scalar):
-            self.expected(node, Phrase("facts, or `nobody`", "本人の事実か `nobody`"))
+            if _NOBODY.fullmatch(normalize("NFKC", node.text).strip()):
+                what = Phrase(f"`{node.text}` is no person", f"`{node.text}` は `who` に書けません")
+                self.corrected(node, what, "nobody")
+                return None
+            remedy = Phrase(
+                "write `{birthdate: 1986-04-01, address: …}`, or `nobody`",
+                "`{birthdate: 1986-04-01, address: …}` か `nobody` と書いてください",
+            )
+            self.expected(node, Phrase("facts, or `nobody`", "本人の事実か `nobody` "), remedy)
             return None
         table = self.table(node, _WHO, Phrase("facts of a person", "本人の事実"))
         if table is None:
@@ -334,14 +358,27 @@ class ExampleReader(Reader):
         return disclosed
 
 
+_AND = re.compile(r"\s*(?:[・、，,&＆+＋/／ ]|と|かつ|及び|および|または|又は|and|or)")
+_NOBODY = re.compile(
+    "なし|無し?|(?:まだ)?ログインしていない(?:人|方)?|未ログイン|ログイン前|誰でも|だれでも|誰も|匿名|none|anonymous|guest",
+    re.IGNORECASE,
+)
+"""Words for a person who has not signed in."""
+
 _TOLD_OF_CONDITIONS = ("yes", "no", NOTHING)
-_METHOD_AND_URL = re.compile(r"(?:([A-Za-z]+)[\s　]*)?(?:https?://[^/\s]+)?(/\S*)")
+_METHOD_AND_URL = re.compile(r"(?:(?!https?:)([A-Za-z]+|閲覧|送信)[\s　:：]*)?(?:https?://[^/\s]+)?(/\S*)")
+_METHOD_AND_NAME = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE) +([\w-][\w./-]*(?:\?\S*)?)", re.IGNORECASE)
+_METHOD_WORDS = {"閲覧": "GET", "送信": "POST"}
 
 
 def _meant_request(text: str) -> str:
     """Return the request of `get /in`, `/in` or a whole URL; empty: it is none."""
     found = _METHOD_AND_URL.fullmatch(text)
-    return "" if found is None else f"{(found[1] or 'GET').upper()} {found[2]}"
+    if found is not None:
+        method = found[1] or "GET"
+        return f"{_METHOD_WORDS.get(method, method.upper())} {found[2]}"
+    found = _METHOD_AND_NAME.fullmatch(text)
+    return "" if found is None else f"{found[1].upper()} /{found[2]}"
 
 
 def meant_verdict(text: str, names: tuple[str, ...]) -> str | None:

@@ -42,7 +42,18 @@ _OTHER_NAMES = {
 }
 """Names by which authors know a language."""
 
+_LISTS = frozenset(
+    (
+        *("path", "method", "require", "disclose", "in", "days", "network", "any", "all", "switch", "use", "status"),
+        *("returns_from", "rules", "examples"),
+    )
+)
+"""Keys that take a list of values."""
+
 _QUOTES = "“”„‟‘’「」『』＂＇"
+
+_ENDS = re.compile(r"[,，、;；。]+$")
+"""Signs that end a line of a letter or of another language, and no name."""
 
 MAX_NAME = 80
 """Characters of a name: it stands in log lines and metric labels."""
@@ -101,6 +112,20 @@ class Reader:
         """Note a list without brackets: YAML takes what stands behind its first comma for further keys."""
         first = entry.value.text if isinstance(entry.value, Scalar) else ""
         line = ", ".join([first, *(each.key for each in loose)])
+        if entry.key not in _LISTS:
+            # No list can stand here: a sentence with a comma, or two values where one is expected.
+            self.mistakes.add(
+                entry.value.where,
+                Phrase(
+                    f"`{entry.key}` takes one value, and a comma ends it",
+                    f"`{entry.key}` に書く値は一つで、`,` で終わります",
+                ),
+                Phrase(
+                    f'write `{entry.key}: {first}`, or `{entry.key}: "{line}"` if the comma is a part of it',
+                    f'`{entry.key}: {first}` か、`,` が文の一部なら `{entry.key}: "{line}"` と書いてください',
+                ),
+            )
+            return
         what = Phrase(
             f"a list without brackets: `{entry.key}: {line}`", f"リストに括弧がありません（`{entry.key}: {line}`）"
         )
@@ -167,6 +192,12 @@ class Reader:
             )
             remedy = Phrase(f"write `{text[1:-1]}`", f"`{text[1:-1]}` と書いてください")
             self.mistakes.add(node.where, said, remedy)
+            return None
+        if isinstance(node, Scalar) and node.plain and (end := _ENDS.search(text)) is not None and end.start():
+            said = Phrase(
+                f"`{end[0]}` at the end of the name `{text}`", f"名前 `{text}` の終わりに `{end[0]}` があります"
+            )
+            self.corrected(node, said, text[: end.start()])
             return None
         if len(text) > MAX_NAME or any(category(sign).startswith("C") for sign in text):
             said = Phrase(f"this is not a valid name for {what.en}", f"{what.ja}として使えない名前です")
@@ -240,7 +271,7 @@ class Reader:
                     )
                     line = ", ".join(parts)
                     self.mistakes.add(item.where, said, Phrase(f"write `[{line}]`", f"`[{line}]` と書いてください"))
-                found += [Scalar(part, item.where, plain=False) for part in parts]
+                found += [Scalar(part, item.where, plain=False) for part in parts if part]
             elif is_one is not None and not is_one(item.text) and (parts := _joined_values(item.text, is_one)):
                 signs = item.text
                 for part in parts:
@@ -282,8 +313,10 @@ class Reader:
             return None
         return text
 
-    def number(self, node: Node, what: Phrase, low: int, high: int) -> int | None:
-        """Return a whole number between two, both included."""
+    def number(
+        self, node: Node, what: Phrase, low: int, high: int, meant_as: Callable[[str], str] = meant_number
+    ) -> int | None:
+        """Return a whole number between two, both included; `meant_as` finds it in another form."""
         written = self.text(node, what)
         if written is None:
             return None
@@ -292,7 +325,7 @@ class Reader:
             self.clean(node, what)
             return int(text)
         found = Phrase(f"`{written}` is not {what.en}", f"`{written}` は{what.ja}ではありません")
-        meant = meant_number(written)
+        meant = meant_as(written)
         if meant and low <= int(meant) <= high:
             self.corrected(node, found, meant)
         else:
@@ -408,8 +441,11 @@ class Reader:
             self.mistakes.add(node.where, found, Phrase("write it as `9:00`", "`9:00` のように書いてください"))
         return None
 
-    def unknown_name(self, scalar: Scalar, known: Iterable[str], what: Phrase) -> None:
-        """Note a name that nothing bears; several names that other signs join are named with the line to write."""
+    def unknown_name(self, scalar: Scalar, known: Iterable[str], what: Phrase, *, one: bool = False) -> None:
+        """Note a name that nothing bears; several names that other signs join are named with the line to write.
+
+        `one`: a list cannot stand here, so that several names need a condition of their own.
+        """
         words = tuple(known)
         joined = _joined_names(scalar.text, words)
         if joined is not None:
@@ -417,7 +453,16 @@ class Reader:
             line = ", ".join(names)
             said = Phrase(f"`{sign}` does not separate names", f"`{sign}` は名前の区切りになりません")
             remedy = Phrase(f"write `[{line}]`", f"`[{line}]` と書いてください")
-            if sign in _EITHER:
+            if one and len(names) > 1:
+                said = Phrase(f"only one {what.en} stands here", f"ここに書ける{what.ja}は一つだけです")
+                word = "any" if sign in _EITHER else "all"
+                remedy = Phrase(
+                    f"write a condition `{word}: [{line}]` and name it here",
+                    f"`{word}: [{line}]` という条件を作り、その名前を書いてください",
+                )
+            elif one:
+                remedy = write(line)
+            elif sign in _EITHER:
                 said = Phrase(f"`{sign}` is a condition of its own", f"`{sign}` は別の条件にします")
                 remedy = Phrase(
                     f"write a condition `any: [{line}]` and name it here",
@@ -426,6 +471,14 @@ class Reader:
             self.mistakes.add(scalar.where, said, remedy)
             return
         found = Phrase(f"there is no {what.en} `{scalar.text}`", f"`{scalar.text}` という{what.ja}はありません")
+        composed = normalize("NFC", scalar.text)
+        if composed != scalar.text and composed in words:
+            apart = Phrase(
+                f"`{scalar.text}` has voice marks as signs of their own, as names of files have on a Mac",
+                f"`{scalar.text}` の濁点・半濁点が、別の文字になっています（Mac のファイル名など）",
+            )
+            self.corrected(scalar, apart, composed)
+            return
         self.mistakes.add(scalar.where, found, did_you_mean(scalar.text, words) or (one_of(words) if words else None))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import pytest
 
 from gateway.policy.reading.meant import meant_day
 from gateway.policy.reading.parse import LOOK_ALIKES, parse_policy
 from gateway.yaml.mistakes import Language, Mistakes
-from tests.policy.reading.typing_mistakes import CONDITIONS, DAYS, RULES
+from tests.policy.reading.typing_mistakes import CONDITIONS, DAYS, EXAMPLES, RULES
 
 HEAD = """policy: p
 purpose: {ja: 確認のため}
@@ -192,6 +194,22 @@ def test_a_slip_in_a_condition_is_said_with_the_line_to_write(text: str, message
 def test_a_slip_in_a_rule_is_said_with_the_line_to_write(text: str, messages: tuple[str, ...]) -> None:
     """Paths with signs that look like others, lists without brackets, comments, colons, quotes and indents."""
     assert tuple(said(HEAD + text)) == messages
+
+
+@pytest.mark.parametrize(("good", "text", "messages"), EXAMPLES)
+def test_a_slip_in_an_example_is_said_with_the_line_to_write(good: str, text: str, messages: tuple[str, ...]) -> None:
+    """Persons in words, requests with their host or as patterns, verdicts as people say them."""
+    example = "{title: t, at: 2026-11-29, who: {address: 横浜市}, request: GET /a, expect: allow}"
+    assert tuple(said(f"{HEAD}{RULE}examples:\n  - {example.replace(good, text)}\n")) == messages
+
+
+def test_voice_marks_of_their_own_are_named() -> None:
+    """A name copied from a file's name on a Mac looks the same, so that `did you mean` would show it twice."""
+    apart = normalize("NFD", "がっこう")
+    text = HEAD.replace("期間: {", "がっこう: {") + f"  - {{name: r, require: [{apart}]}}\n"
+    assert said(text) == [
+        f"7:25: `{apart}` has voice marks as signs of their own, as names of files have on a Mac, write `がっこう`"
+    ]
 
 
 @pytest.mark.parametrize("sign", sorted(LOOK_ALIKES))

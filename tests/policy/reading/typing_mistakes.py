@@ -123,7 +123,7 @@ CONDITIONS: list[tuple[str, tuple[str, ...]]] = [
         "{年齢: {以上: 18}}",
         ("4:8: unknown key `年齢`, write `age: …`", "4:13: unknown key `以上`, write `at_least: …`"),
     ),
-    ("{age: 18以上}", ("4:13: expected keys of `age`, found `18以上`",)),
+    ("{age: 18以上}", ("4:13: `18以上` has no key, write `age: {at_least: 18}`",)),
     ("{age: {at_least: 18以上}}", ("4:24: `18以上` is not an age, write `18`",)),
     ("{age: {at_least: 18.0}}", ("4:24: `18.0` is not an age, write `18`",)),
     ("{age: {at_least: 1８}}", ("4:25: full-width digits `８`, write `8`",)),
@@ -355,6 +355,58 @@ CONDITIONS: list[tuple[str, tuple[str, ...]]] = [
         ("4:21: `S61.4.1` is not a day, write `1986-04-01`", "4:37: `昭和62年4月1日` is not a day, write `1987-04-01`"),
     ),
     ("{born: {until: 昭和32年4月1日以前}}", ("4:22: `昭和32年4月1日以前` is not a day, write `1957-04-01`",)),
+    ("{dates: {hours: {from: 9:00, to: 17:00}}}", ("4:36: unknown key `to`, write `until: …`",)),
+    (
+        "{dates: {from: 毎年4月1日, until: 5月末}}",
+        ("4:22: `毎年4月1日` is not a day, write `04-01`", "4:37: `5月末` is not a day, write `05-31`"),
+    ),
+    ("{dates: {until: 令和8年度末}}", ("4:23: `令和8年度末` is not a day, write `2027-03-31`",)),
+    (
+        "{dates: {days: [月〜金（祝日を除く）]}}",
+        ("4:23: `月〜金(祝日を除く)` is not a day of the week, write `days: [月, 火, 水, 木, 金, 祝日を除く]`",),
+    ),
+    ("{dates: {days: [1日～10日]}}", ("4:23: `1日~10日` is not a day of the week, write `days: [1日から10日まで]`",)),
+    (
+        "{dates: {days: [第1・第3水曜]}}",
+        ("4:23: `第1・第3水曜` is not a day of the week, write `days: [第1水曜, 第3水曜]`",),
+    ),
+    (
+        "{dates: {days: [月曜日（祝日の場合は翌日）]}}",
+        ("4:23: `月曜日(祝日の場合は翌日)` is not a day of the week, write `days: [月曜日（祝日のときは翌平日）]`",),
+    ),
+    (
+        "{dates: {days: [月・祝日の翌日]}}",
+        ("4:23: `月・祝日の翌日` is not a day of the week, write `days: [月, 祝日の翌日]`",),
+    ),
+    (
+        "{dates: 平日}",
+        ("4:15: a day without a key of `dates`, write `dates: {days: [月, 火, 水, 木, 金, 祝日を除く]}`",),
+    ),
+    (
+        "{dates: [2026-12-28, 2027-01-04]}",
+        ("4:15: a day without a key of `dates`, write `dates: {in: [2026-12-28, 2027-01-04]}`",),
+    ),
+    ("{date: {from: 2026-12-01}}", ("4:8: unknown key `date`, write `dates: …`",)),
+    ("{age: 18-64}", ("4:13: `18-64` has no key, write `age: {at_least: 18, at_most: 64}`",)),
+    ("{age: 18歳以上}", ("4:13: `18歳以上` has no key, write `age: {at_least: 18}`",)),
+    ("{age: 満65歳未満}", ("4:13: `満65歳未満` has no key, write `age: {below: 65}`",)),
+    ("{age: {at_least: 18, counted_from: 翌月1日}}", ("4:42: unknown `counted_from` `翌月1日`, write `next_month`",)),
+    ("{birthdate: {until: 1957-04-01}}", ("4:8: unknown key `birthdate`, write `born: …`",)),
+    ("{address: {in: [横浜市]}}", ("4:8: unknown key `address`, write `residence: …`",)),
+    ("{town: {of: 横浜市港北区, in: [日吉1-2]}}", ("4:32: `日吉1-2` is no town, write the town without lot numbers",)),
+    (
+        "{town: {of: 横浜市港北区, in: [日吉一丁目2番3号]}}",
+        ("4:32: `日吉一丁目2番3号` is no town, write the town without lot numbers",),
+    ),
+    ("{gender: 女子のみ}", ("4:16: unknown gender `女子のみ`, write `female`",)),
+    ("{sex: female}", ("4:8: unknown key `sex`, write `gender: …`",)),
+    (
+        "{not: 期間 と 市民}",
+        ("4:13: only one condition stands here, write a condition `all: [期間, 市民]` and name it here",),
+    ),
+    ("{not: 「期間」}", ("4:13: `「` does not separate names, write `期間`",)),
+    ("{residence: {in: [横浜市、]}}", ("4:28: a Japanese comma `、`, write `,`",)),
+    ("{age: {at_least: 18か月}}", ("4:24: `18か月` is not an age, write 0 to 150",)),
 ]
 """Texts in the place of a condition."""
 
@@ -822,5 +874,94 @@ RULES: list[tuple[str, tuple[str, ...]]] = [
         "  - name: r\n    match: {path: /a}\n    require: [市民]\n    limit: {name: 回, once: year, times: 二, counted_when: {status: 303、location: /done}}\n",
         ("10:41: `二` is not `times`, write `2`", "10:70: a Japanese comma `、`, write `,`"),
     ),
+    (
+        "  - {name: r, match: {path: /a}, allow: ログインした人}\n",
+        ("7:41: unknown `allow` `ログインした人`, write `signed_in`",),
+    ),
+    ("  - {name: r, match: {path: /a}, allow: none}\n", ("7:41: unknown `allow` `none`, write `nobody`",)),
+    (
+        "  - {name: r, match: {path: /a}, require: [市民], disclose: [sex]}\n",
+        ("7:60: there is no fact or condition `sex`, write `gender`",),
+    ),
+    (
+        "  - {name: r, match: {path: /a}, allow: nobody, say: {ja: 休, retry_after: 1時間}}\n",
+        ("7:75: `1時間` is not seconds, write `3600`",),
+    ),
+    (
+        "  - {name: r, match: {path: /a}, allow: nobody, say: {ja: 休, retry_after: 90秒}}\n",
+        ("7:75: `90秒` is not seconds, write `90`",),
+    ),
+    (
+        "  - {name: r, match: {path: /a}, require: [市民], limit: {name: x, once: 通算, counted_when: {status: 303}}}\n",
+        ("7:72: unknown `once` `通算`, write `ever`",),
+    ),
+    (
+        "  - {name: r, match: {path: /a}, require: [市民], limit: {name: x, once: day, times: 3日, counted_when: {status: 303}}}\n",
+        ("7:84: `3日` is not `times`, write 1 to 1000000",),
+    ),
+    (
+        "  - {name: r, match: {path: /a}, require: [市民], limit: {name: 申込。, once: day, counted_when: {status: 303}}}\n",
+        ("7:63: `。` at the end of the name `申込。`, write `申込`",),
+    ),
+    (
+        "  - {name: r, match: {path: /a または /b}, require: [市民]}\n",
+        ("7:29: `または` does not separate paths, write `[/a, /b]`",),
+    ),
+    (
+        "  - {name: r, match: {path: /a, method: 閲覧}, require: [市民]}\n",
+        ("7:41: unknown method `閲覧`, write `GET`",),
+    ),
+    ("  - {name: r, match: {url: /a}, require: [市民]}\n", ("7:23: unknown key `url`, write `path: …`",)),
+    ("  - {name: 申込；, require: [市民]}\n", ("7:12: `；` at the end of the name `申込；`, write `申込`",)),
+    ("  ･ name: r\n    require: [市民]\n", ("7:3: a sign `･` that is no hyphen, write `-`",)),
+    ("  ① name: r\n    require: [市民]\n", ("7:3: a sign `①` that is no hyphen, write `-`",)),
+    ("  ｰ name: r\n    require: [市民]\n", ("7:3: a sign `ｰ` that is no hyphen, write `-`",)),
+    ("  ﹣ name: r\n    require: [市民]\n", ("7:3: a sign `﹣` that is no hyphen, write `-`",)),
+    ("  - name︰ r\n    require: [市民]\n", ("7:9: a sign `︰` that is no colon, write `:`",)),
+    ("  - name: r\n    require﹕ [市民]\n", ("8:12: a sign `﹕` that is no colon, write `:`",)),
 ]
 """Texts in the place of a rule."""
+
+EXAMPLES: list[tuple[str, str, tuple[str, ...]]] = [
+    ("who: {address: 横浜市}", "who: なし", ("9:37: `なし` is no person, write `nobody`",)),
+    ("who: {address: 横浜市}", "who: ログインしていない", ("9:37: `ログインしていない` is no person, write `nobody`",)),
+    (
+        "who: {address: 横浜市}",
+        "who: 市民",
+        ("9:37: expected facts, or `nobody`, found `市民`, write `{birthdate: 1986-04-01, address: …}`, or `nobody`",),
+    ),
+    ("request: GET /a", "request: GET:/a", ("9:62: `GET:/a` is not a request, write `GET /a`",)),
+    ("request: GET /a", "request: 閲覧 /a", ("9:62: `閲覧 /a` is not a request, write `GET /a`",)),
+    ("request: GET /a", "request: GET a", ("9:62: `GET a` is not a request, write `GET /a`",)),
+    (
+        "request: GET /a",
+        "request: https://city.example/a",
+        ("9:62: `https://city.example/a` is not a request, write `GET /a`",),
+    ),
+    (
+        "request: GET /a",
+        "request: GET /a/**",
+        ("9:62: `GET /a/**` is a pattern, and an example is one request, write `GET /a/1`",),
+    ),
+    ("expect: allow", "expect: denied 市民", ("9:78: `denied 市民` cannot be expected, write `deny 市民`",)),
+    (
+        "expect: allow",
+        "expect: deny 市民, 期間",
+        (
+            '9:78: `expect` takes one value, and a comma ends it, write `expect: deny 市民`, or `expect: "deny 市民, 期間"` if the comma is a part of it',
+        ),
+    ),
+    ("expect: allow", "expect: deny （市民）", ("9:78: `deny （市民）` cannot be expected, write `deny 市民`",)),
+    ("expect: allow", "expect: deny 市民と期間", ("9:78: `deny 市民と期間` cannot be expected, write `deny 市民`",)),
+    ("expect: allow", "expect: OK", ("9:78: `OK` cannot be expected, write `allow`",)),
+    ("expect: allow", "expect: ○", ("9:78: `○` cannot be expected, write `allow`",)),
+    ("expect: allow", "expect: ×", ("9:78: `×` cannot be expected, write `deny`",)),
+    (
+        "title: t",
+        "title: 予約, 市民",
+        (
+            '9:13: `title` takes one value, and a comma ends it, write `title: 予約`, or `title: "予約, 市民"` if the comma is a part of it',
+        ),
+    ),
+]
+"""The good part of an example, the text in its place, and what is said."""
