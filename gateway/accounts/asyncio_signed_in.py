@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Protocol, cast
 from urllib.parse import quote
 
@@ -37,6 +38,7 @@ from gateway.headers.telling import read_account
 from gateway.observe.events import Event
 from gateway.request.inbound import Framing, Inbound
 from gateway.request.kept_form import LARGEST_KEPT
+from gateway.request.navigation import Navigation, navigation
 from gateway.route.route import Route
 from gateway.session.session import Found, Session, SessionState
 from gateway.session.ticket import Ticket
@@ -69,14 +71,25 @@ class SignedInUpstreams:
     """The connections of one App at which the gateway signs in."""
 
     def __init__(
-        self, way: Upstreams, route: Callable[[], Route], linking: Linking, recipe: RecipeSettings, prefix: str
+        self,
+        way: Upstreams,
+        route: Callable[[], Route],
+        linking: Linking,
+        recipe: RecipeSettings,
+        prefix: str,
+        refused: Callable[[str], tuple[Headers, bytes]],
     ) -> None:
-        """`way` has the App's connections; `prefix` is that of our own pages."""
+        """`way` has the App's connections; `prefix` is that of our own pages.
+
+        `refused` returns the fields and the body by which a script hears that an account is required; it takes the
+        request's id.
+        """
         self.way = way
         self.route = route
         self.linking = linking
         self.recipe = recipe
         self.prefix = prefix
+        self.refused = refused
         self._under_way: dict[tuple[Ticket, str], asyncio.Task[SignedInThere | None]] = {}
         self._requests: dict[Receiver, _Request] = {}
 
@@ -383,9 +396,15 @@ class _Request:
     def _ask_again(self) -> None:
         """Lead the person to the page on which she proves her account once more, and then back to the wanted page.
 
-        A form is not sent again by a link, so that page says that it was not sent.
+        A form is not sent again by a link, so that page says that it was not sent. A script would follow the redirect
+        and take our page for the application's good answer.
         """
         inbound = self._person.inbound
+        if navigation(inbound) is Navigation.BACKGROUND:
+            headers, body = self._owner.refused(inbound.request_id)
+            refused = AnswerHead(HTTPStatus.FORBIDDEN, headers, AnswerFraming.COUNTED, len(body))
+            self._deliver(refused, b"" if self._is_head else body, complete=True)
+            return
         onward = f"&rd={quote(inbound.target.raw, safe='')}" if inbound.method == "GET" else "&unsent=yes"
         if len(onward) > LONGEST_ONWARD:
             onward = ""

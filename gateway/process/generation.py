@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from ssl import SSLContext
 from typing import NamedTuple
 
@@ -46,7 +47,8 @@ from gateway.observe.removed_names import RemovedNames, shown
 from gateway.observe.spans import Spans
 from gateway.observe.structlog_observer import GatewayObserver
 from gateway.pipeline import forward_auth
-from gateway.pipeline.outcome import MayGiveBack, NeedRecord, Step
+from gateway.pipeline.outcome import Headers, MayGiveBack, NeedRecord, Step
+from gateway.pipeline.problem import FIELDS, problem_body
 from gateway.pipeline.recording import Recording
 from gateway.pipeline.to_https import hsts_line
 from gateway.policy.policy import Rule
@@ -188,6 +190,11 @@ def _verification(authorities: bytes) -> Verify | None:
     if not authorities:
         return None
     return partial(refused_for, authorities=read_authorities(authorities))
+
+
+def _account_required(request_id: str) -> tuple[Headers, bytes]:
+    """Return the fields and the body by which a script hears that an account is required."""
+    return FIELDS, problem_body(HTTPStatus.FORBIDDEN, "account_required", request_id)
 
 
 def _route_named(generation: Generation, name: str) -> Route:
@@ -466,6 +473,7 @@ class Generation:
                     linking,
                     parts.application.recipe,
                     self.configuration.settings.prefix,
+                    _account_required,
                 )
         return ways
 

@@ -26,6 +26,10 @@ TICKET = "T" * 43
 HANAKO = builders.session()
 
 
+def refused(request_id: str) -> tuple[Headers, bytes]:
+    return ((b"Content-Type", b"application/problem+json"),), f"account_required {request_id}".encode()
+
+
 @dataclass
 class Browser:
     """One request of the byte path, and its answer."""
@@ -102,18 +106,23 @@ class Street:
     async def begin(self) -> None:
         """Sign her in, and link her account with its password."""
         known = linking(self.old, store=self.accounts, sessions=self.sessions)
-        self.way = SignedInUpstreams(self.old, lambda: ROUTE, known, RECIPE, "/.sekisho/")
+        self.way = SignedInUpstreams(self.old, lambda: ROUTE, known, RECIPE, "/.sekisho/", refused)
         await self.sessions.create(TICKET, HANAKO)
         await known.link(ROUTE, builders.inbound(), HANAKO, TICKET, "yamada", "old-Canary-1")
         self.old.asked.clear()
 
     def asked(
-        self, target: str = "/mine", *, account: str | None = "yamada", signed_in: bool = True
+        self,
+        target: str = "/mine",
+        *,
+        account: str | None = "yamada",
+        signed_in: bool = True,
+        more: tuple[tuple[str, str], ...] = (),
     ) -> tuple[Browser, bytes]:
         """Return a request of hers, and its head as the byte path makes it."""
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         state: SessionState = self.found if signed_in else NoTicket()
-        inbound = builders.inbound(target, *([("Cookie", cookie)] if cookie else []))
+        inbound = builders.inbound(target, *more, *([("Cookie", cookie)] if cookie else []))
         browser = Browser(inbound, state, TICKET if signed_in else None)
         lines = [f"GET {target} HTTP/1.1", "Host: app.gw.test"]
         if cookie:
@@ -254,7 +263,7 @@ async def test_a_page_for_everybody_opens_without_the_store_of_accounts(
 async def test_a_login_past_the_card_in_the_same_session_leads_nowhere(street: Street) -> None:
     """An application that gives no new cookie at a login has made the old one another account's."""
     street.way = SignedInUpstreams(
-        street.old, lambda: ROUTE, street.way.linking, replace(RECIPE, account_cookie="OLDNAME"), "/.sekisho/"
+        street.old, lambda: ROUTE, street.way.linking, replace(RECIPE, account_cookie="OLDNAME"), "/.sekisho/", refused
     )
     await street.get()
     street.old.sessions[street.cookies["OLDSID"]] = "suzuki"
@@ -299,6 +308,18 @@ async def test_a_person_whose_password_is_no_longer_good_is_led_to_our_page(stre
 
     assert (head.status, body) == (303, b"")
     assert (b"Location", b"/.sekisho/account?app=booking&again=yes&rd=%2Fmine") in head.headers
+    assert not [each for each in street.old.asked if each.target == "/mine"]
+
+
+@pytest.mark.parametrize("mode", ["cors", "no-cors", "same-origin", "websocket"])
+async def test_a_script_hears_of_a_password_that_is_no_longer_good(street: Street, mode: str) -> None:
+    """It would follow a redirect, and take our page of 200 for its own good answer: its form was saved, then."""
+    street.old.passwords["yamada"] = "another"
+
+    head, body = await street.get(more=(("Sec-Fetch-Mode", mode),))
+
+    assert (head.status, body.partition(b" ")[0]) == (403, b"account_required")
+    assert not [name for name, _ in head.headers if name == b"Location"]
     assert not [each for each in street.old.asked if each.target == "/mine"]
 
 
