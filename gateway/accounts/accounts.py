@@ -32,6 +32,11 @@ LONGEST_TITLE = 255
 """Characters of the name that people know an account by (名義)."""
 
 
+def is_title(text: str) -> bool:
+    """Say whether a text can be the name that people know an account by; it may be empty."""
+    return len(text) <= LONGEST_TITLE and text.isprintable()
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One account of an application."""

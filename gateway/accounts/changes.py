@@ -107,6 +107,9 @@ def link(
         return _linked(_with(kept, again), again, renewed=True)
     group = kept.account.kind is AccountKind.GROUP
     if not group and kept.links:
+        if evidence is not Evidence.PROOF:
+            # The office has asked in vain, and nobody has proved anything.
+            return Change(kept, Taken(kept.account, kept.links[0].mark))
         claims = (*(claim for claim in kept.claims if claim.mark != person.first), Claim(person.first, now))
         return Change(replace(kept, claims=claims[-MOST_CLAIMS:]), Taken(kept.account, kept.links[0].mark))
     if len(kept.links) >= MOST_PERSONS or (group and role is Role.REPRESENTATIVE and _representative(kept)):

@@ -18,12 +18,12 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from unicodedata import normalize
 
-from gateway.accounts.accounts import LONGEST_TITLE, Account, LinkState, Record
+from gateway.accounts.accounts import Account, LinkState, Record, is_title
 from gateway.accounts.marks import Marks, is_mark, marks_of_code
 from gateway.accounts.names import fold_account, read_account_name
 from gateway.identity import AccountKind, Role
 from gateway.instant import rfc3339
-from gateway.policy.reading.sheets import cell_text, column_of, decoded, rows_of
+from gateway.policy.reading.sheets import cell_text, columns_of, decoded, rows_of
 from gateway.policy.subject_code import fold_code
 from gateway.session.seal import Secrets
 from gateway.yaml.mistakes import Mistakes, Phrase, Where, one_of
@@ -94,7 +94,7 @@ def read_accounts(data: bytes, file: str, app: str, keys: Secrets, mistakes: Mis
         if rows is not None:
             mistakes.add(Where(file), Phrase("the list is empty", "一覧が空です"))
         return []
-    columns = [column_of(head, HEADS, Where(file, 1, number), mistakes) for number, head in enumerate(rows[0], 1)]
+    columns = columns_of(rows[0], HEADS, {}, Where(file, 1), mistakes)
     if "account" not in columns:
         what = Phrase("no column names the account", "アカウントの列がありません")
         mistakes.add(Where(file, 1), what, Phrase("name it `account`", "列名を「アカウント」としてください"))
@@ -145,7 +145,7 @@ def _row(cells: Mapping[str, str], where: Where, app: str, keys: Secrets, mistak
     if name is None and len(mistakes) == before:
         mistakes.add(where, Phrase("this is no account's name", "アカウント名として読めません"))
     title = _plain(cell_text(cells.get("title", ""), where, mistakes, free=True))
-    if len(title) > LONGEST_TITLE or not (title.isprintable() or not title):
+    if not is_title(title):
         mistakes.add(
             where, Phrase("the title is too long, or not printable", "名義が長すぎるか、使えない文字があります")
         )

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from unicodedata import normalize
@@ -25,6 +25,7 @@ from gateway.accounts.accounts import (
     Link,
     Linked,
     Record,
+    is_title,
 )
 from gateway.accounts.counter import Hindrance, dismiss_claim, hindrance_of, import_row
 from gateway.accounts.kept_accounts import KeptAccounts
@@ -539,7 +540,10 @@ def put(
     name: Name,
     kind: Annotated[AccountKind, typer.Argument(help="A person's account or a group's.")],
     reason: Reason,
-    title: Annotated[str, typer.Option("--title", help="The name that people know it by.")] = "",
+    title: Annotated[
+        str | None,
+        typer.Option("--title", help="The name that people know it by. Without it, the one of before stays."),
+    ] = None,
     app_name: AppName = "",
     operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
@@ -547,7 +551,14 @@ def put(
     """Make an account known, or change its kind and title."""
 
     async def work(opened: _Opened, _marks: Marks) -> str:
-        if await opened.store.put(Account(opened.app.name, _read(name), kind, title)) is None:
+        account = Account(opened.app.name, _read(name), kind, title or "")
+        if not is_title(account.title):
+            raise _refused(
+                Phrase("the title is too long, or not printable", "名義が長すぎるか、使えない文字があります")
+            )
+        if title is None and (known := await opened.store.record(account.app, account.name)) is not None:
+            account = replace(account, title=known.account.title)
+        if await opened.store.put(account) is None:
             raise _refused(
                 Phrase(
                     "several persons have this account: unlink them first",

@@ -117,6 +117,18 @@ def test_a_person_is_one_under_all_her_marks() -> None:
     assert changes.moved(old or Kept(TANAKA), ANNA).marks == {ANNA.first}
 
 
+@pytest.mark.parametrize("evidence", Evidence)
+def test_a_claim_says_that_somebody_has_proved_the_account(evidence: Evidence) -> None:
+    """A row of a list that was refused, and a clerk who was told no, prove nothing."""
+    kept = changes.link(None, TANAKA, ANNA, Evidence.PROOF, NOW, Role.MEMBER).kept
+
+    change = changes.link(kept, TANAKA, Marks(("key1-c1",)), evidence, NOW, Role.MEMBER)
+
+    assert change.outcome == Taken(TANAKA, ANNA.first)
+    assert change.kept is not None
+    assert bool(change.kept.claims) == (evidence is Evidence.PROOF)
+
+
 def test_claims_are_kept_up_to_a_number() -> None:
     """The oldest goes first, and a person has one."""
     kept = changes.link(None, TANAKA, ANNA, Evidence.PROOF, NOW, Role.MEMBER).kept

@@ -50,6 +50,7 @@ def test_a_list_says_who_has_what(encoding: str) -> None:
         ("", "empty"),
         ("code\nx\n", "no column names the account"),
         ("account,phone\na,1\n", "unknown column `phone`"),
+        ("account,アカウント\na,b\n", "is here twice"),
         ("account,code\na,7K2M\n", "not the code of a person"),
         ("account,mark\na,ffffffff-00\n", "no key of this App"),
         ("account,kind\na,club\n", "`club` is none of them"),

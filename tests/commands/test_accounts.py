@@ -136,6 +136,9 @@ def test_a_second_person_needs_a_hand_over(folder: Path) -> None:
     """Linking takes nothing from anybody; handing over does, and says from whom."""
     accounts(folder, "link", "tanaka", code("anna"), "--reason", "r")
 
+    bert = person(folder, "bert")
+    on(folder, lambda store: store.link(Account("booking", "tanaka"), bert, Evidence.PROOF, NOW))
+
     taken = accounts(folder, "link", "tanaka", code("bert"), "--reason", "r")
     claimed = accounts(folder, "list", "--claimed")
     handed = accounts(folder, "hand-over", "tanaka", code("bert"), "--reason", "相続")
@@ -153,7 +156,10 @@ def test_a_second_person_needs_a_hand_over(folder: Path) -> None:
 def test_the_counter_dismisses_a_claim_by_the_mark_that_it_sees(folder: Path) -> None:
     """The second person need not be there; a program reads the mark from JSON."""
     accounts(folder, "link", "tanaka", code("anna"), "--reason", "r")
-    accounts(folder, "link", "tanaka", code("bert"), "--reason", "r")
+    assert accounts(folder, "link", "tanaka", code("bert"), "--reason", "r").exit_code == 2
+    assert json.loads(accounts(folder, "show", "tanaka", "--json").stdout)["claims"] == [], "nobody has proved anything"
+    bert = person(folder, "bert")
+    on(folder, lambda store: store.link(Account("booking", "tanaka"), bert, Evidence.PROOF, NOW))
     shown = json.loads(accounts(folder, "show", "tanaka", "--json").stdout)
     (claim,) = shown["claims"]
 
@@ -242,6 +248,21 @@ def test_a_group_has_its_roles(folder: Path) -> None:
     assert accounts(folder, "put", "club", "person", "--reason", "r").exit_code == 2
     assert accounts(folder, "ask-again", "club", code("anna"), "--reason", "r").exit_code == 0
     assert "ask_again" in accounts(folder, "show", "club").stdout
+
+
+def test_a_title_stays_until_another_one_is_given(folder: Path) -> None:
+    """A change of kind alone keeps it; one that no list could bring back is refused."""
+    accounts(folder, "put", "club", "group", "--title", "卓球クラブ", "--reason", "r")
+    accounts(folder, "put", "club", "person", "--reason", "r")
+    for bad in ("x" * 256, "a\x1b[31mb"):
+        refused = accounts(folder, "put", "club", "group", "--title", bad, "--reason", "r")
+        assert (refused.exit_code, "too long, or not printable" in refused.output) == (2, True)
+
+    (club,) = json.loads(accounts(folder, "list", "--json").stdout)
+    assert (club["kind"], club["title"]) == ("person", "卓球クラブ")
+    accounts(folder, "put", "club", "group", "--title", "", "--reason", "r")
+    (club,) = json.loads(accounts(folder, "list", "--json").stdout)
+    assert (club["kind"], club["title"]) == ("group", "")
 
 
 def test_the_counter_unlocks_and_removes(folder: Path) -> None:
