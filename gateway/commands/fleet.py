@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets as randomness
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from gateway.instant import Instant
 from gateway.policy.switches import Switch
 from gateway.process.configuration import read_session_store
 from gateway.redis_client import RedisOptions
-from gateway.session.fleet import SILENT, WorkerView
+from gateway.session.fleet import Heard, WorkerView
 from gateway.session.redis_fleet import ask_fleet, ask_workers
 from gateway.session.redis_sessions import open_sessions
 from gateway.session.redis_store import RedisStore
@@ -31,6 +31,12 @@ from gateway.yaml.mistakes import Mistakes, Phrase, Where
 EXIT_DIFFERS = 3
 """Two workers run with something else."""
 
+APART = 5.0
+"""Seconds by which the clock of a node may differ from that of this machine before an operator is told."""
+
+MOST_NAMED = 6
+"""Nodes of one content that a line names."""
+
 _ALONE = Phrase(
     "this node has no store of sessions in common with others (`sessions.store: memory`)",
     "このノードには、ほかのノードと共有するセッションストアがありません（`sessions.store: memory`）",
@@ -39,6 +45,14 @@ _DIFFER = Phrase("the workers differ in: {}", "ワーカーの間で異なるも
 _SILENCE = Phrase(
     "no worker has said anything lately: is a gateway running with this Redis and these secrets?",
     "新しい情報を出したワーカーがありません。この Redis とシークレットを使うゲートウェイが動いているか確かめてください",
+)
+_AWAY = Phrase(
+    "the store of sessions does not answer (`{}`): look at Redis, and at `sekisho doctor`",
+    "セッションストアが応答しません（`{}`）。Redis と `sekisho doctor` を確かめてください",
+)
+_GONE = Phrase(
+    "no worker of these nodes has said anything lately (ended, or cut off from Redis): {}",
+    "次のノードのワーカーから、新しい情報がありません（終了したか、Redis に接続できません）：{}",
 )
 _UNREADABLE = Phrase(
     "{} workers said something that this version and these secrets cannot read",
@@ -51,7 +65,7 @@ class Fleet:
     """The words of the nodes, as Redis has them."""
 
     switches: dict[str, Switch]
-    views: Sequence[WorkerView]
+    workers: Sequence[Heard]
     unreadable: int
     """Workers whose word cannot be read."""
 
@@ -61,6 +75,8 @@ class FleetAway:
     """The fleet cannot be asked."""
 
     why: str
+    code: int = EXIT_OURS
+    """The exit code for it."""
 
 
 def ask(config: Path, settings: Settings) -> Fleet | FleetAway | None:
@@ -71,11 +87,11 @@ def ask(config: Path, settings: Settings) -> Fleet | FleetAway | None:
     reading = Reading(config.parent, mistakes, {"": Where(str(config))})
     secrets, options = read_session_store(settings, reading, os.environ)
     if len(mistakes) or secrets is None:
-        return FleetAway("; ".join(each.say(language()) for each in mistakes) or "sessions.secret")
+        return FleetAway("; ".join(each.say(language()) for each in mistakes) or "sessions.secret", EXIT_USERS)
     try:
         return asyncio.run(_ask(settings.sessions, secrets, options))
     except StoreUnavailableError as error:
-        return FleetAway(str(error))
+        return FleetAway(_AWAY.say(language()).format(error.fault.value))
 
 
 async def _ask(settings: SessionSettings, secrets: Secrets, options: RedisOptions) -> Fleet | None:
@@ -91,22 +107,37 @@ async def _ask(settings: SessionSettings, secrets: Secrets, options: RedisOption
         await sessions.close()
 
 
-def for_people(view: WorkerView, now: Instant) -> tuple[str, ...]:
+def for_people(heard: Heard, now: Instant) -> tuple[str, ...]:
     """Return a worker as the first fields of a line."""
-    ago = max(0.0, now - view.at)
-    said = f"silent for {ago:.0f} s" if ago > SILENT else f"{ago:.0f} s ago"
-    return (view.node, f"worker {view.worker}", said)
+    view, ahead = heard.view, heard.ahead(now)
+    said = f"silent for {heard.ago:.0f} s" if heard.is_silent else f"{heard.ago:.0f} s ago"
+    clock = (f"its clock is {abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}",) if abs(ahead) > APART else ()
+    return (view.node, f"worker {view.worker}", said, *clock)
 
 
-def differing(views: Sequence[WorkerView]) -> tuple[str, ...]:
-    """Return the names of the things that these workers do not all have alike."""
+def differing(views: Sequence[WorkerView]) -> dict[str, dict[str, list[str]]]:
+    """Return the names of the things that these workers do not all have alike, each with the nodes of each content."""
     kinds = sorted({kind for view in views for kind in view.adopted})
-    found = [kind for kind in kinds if len({view.adopted.get(kind) for view in views}) > 1]
-    if len({view.version for view in views}) > 1:
-        found.insert(0, "version")
-    if len({view.switches for view in views}) > 1:
-        found.append("switches")
-    return tuple(found)
+    has = {
+        "version": [view.version for view in views],
+        **{kind: [view.adopted.get(kind, "-") for view in views] for kind in kinds},
+        "switches": [" ".join(view.switches) or "-" for view in views],
+    }
+    found: dict[str, dict[str, list[str]]] = {}
+    for kind, contents in has.items():
+        for content, view in zip(contents, views, strict=True):
+            if len(set(contents)) > 1:
+                found.setdefault(kind, {}).setdefault(content, []).append(view.node)
+    return found
+
+
+def groups_for_people(differ: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[tuple[str, ...]]:
+    """Return a line for each content of each thing that differs; the fewest workers last, with their nodes' names."""
+    for kind, contents in differ.items():
+        for content, nodes in sorted(contents.items(), key=lambda each: (-len(each[1]), each[0])):
+            names = sorted(set(nodes))
+            more = f" +{len(names) - MOST_NAMED}" if len(names) > MOST_NAMED else ""
+            yield ("differs", kind, content, f"{len(nodes)} workers", ", ".join(names[:MOST_NAMED]) + more)
 
 
 def fleet(config: ConfigFile = DEFAULT_CONFIG) -> None:
@@ -121,19 +152,25 @@ def fleet(config: ConfigFile = DEFAULT_CONFIG) -> None:
         raise typer.Exit(EXIT_USERS)
     if isinstance(said, FleetAway):
         say(f"sekisho fleet: {said.why}", error=True)
-        raise typer.Exit(EXIT_OURS)
-    for view in said.views:
+        raise typer.Exit(said.code)
+    for each in said.workers:
+        view = each.view
         adopted = (f"{kind} {digest}" for kind, digest in sorted(view.adopted.items()))
         on = ", ".join(view.switches) or "none"
-        say(*for_people(view, now), f"version {view.version}", *adopted, f"switches on: {on}")
+        say(*for_people(each, now), f"version {view.version}", *adopted, f"switches on: {on}")
     # A worker that ended is silent, and says nothing of what the others should have.
-    heard = [view for view in said.views if now - view.at <= SILENT]
+    heard = [each.view for each in said.workers if not each.is_silent]
     if not heard and not said.unreadable:
         say(f"sekisho fleet: {_SILENCE.say(language())}", error=True)
         raise typer.Exit(EXIT_DIFFERS)
+    gone = {each.view.node for each in said.workers} - {view.node for view in heard}
+    if gone:
+        say(_GONE.say(language()).format(", ".join(sorted(gone))), error=True)
     if said.unreadable:
         say(_UNREADABLE.say(language()).format(said.unreadable), error=True)
     differ = differing(heard)
+    for line in groups_for_people(differ):
+        say(*line)
     if differ or said.unreadable:
         if differ:
             say(_DIFFER.say(language()).format(", ".join(differ)), error=True)

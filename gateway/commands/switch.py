@@ -54,6 +54,10 @@ _INSIST = Phrase(
     "何も切り替えていません。このまま入れるには `--force` を付けてください",
 )
 
+_NO_LENGTH = Phrase(
+    "`{}` is not a length of time; write 30m, 72h or 7d",
+    "`{}` は時間の長さとして読めません。30m、72h、7d のように書いてください",
+)
 _NODES_WAIT = Phrase(
     "the other nodes could not be asked; they follow once Redis answers",
     "ほかのノードに問い合わせられませんでした。Redisが応答すると、ほかのノードにも伝わります",
@@ -135,7 +139,7 @@ def on(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Turn a switch on; it ends by itself. Every worker follows within two seconds, and every node within five."""
     length = duration_of(duration)
     if length is None:
-        say(f"sekisho switch: `{duration}` is not a length of time; write 30m, 72h or 7d", error=True)
+        say(f"sekisho switch: {_NO_LENGTH.say(language()).format(duration)}", error=True)
         raise typer.Exit(EXIT_USERS)
     settings, now = _settings(config), time.time()
     said_to_people = {Language.JA: message, Language.EASY: message_easy, Language.EN: message_en}
@@ -204,8 +208,9 @@ def list_switches(config: ConfigFile = DEFAULT_CONFIG) -> None:
     if isinstance(said, FleetAway):
         say(f"sekisho switch: {_THIS_NODE.say(language())} ({said.why})", error=True)
     elif said is not None:
-        for view in said.views:
-            say(*for_people(view, now), *_differences(view.switches, switches))
+        for each in said.workers:
+            # A worker that has ended judges nobody by the switches that it had.
+            say(*for_people(each, now), *(() if each.is_silent else _differences(each.view.switches, switches)))
 
 
 def _differences(on_there: Iterable[str], on: Iterable[str]) -> tuple[str, ...]:

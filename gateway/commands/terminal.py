@@ -29,7 +29,20 @@ LONGEST_LINE = 4096
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", help="The gateway's settings.", metavar="gateway.yaml", show_default=True)
 ]
-DEFAULT_CONFIG = Path("gateway.yaml")
+INSTALLED = Path("/etc/sekisho/gateway.yaml")
+"""The settings of the service, as the pages and the packages install it."""
+
+
+def default_config(here: Path = Path("gateway.yaml"), installed: Path = INSTALLED) -> Path:
+    """Return the settings of a command that names none: those of this folder, else those of the service.
+
+    An operator at night types `sekisho fleet` wherever she is.
+    """
+    # `Path.exists` fails for a user who may not enter the folder.
+    return here if os.access(here, os.F_OK) or not os.access(installed, os.F_OK) else installed
+
+
+DEFAULT_CONFIG = default_config()
 
 
 class Lossy(io.TextIOBase):

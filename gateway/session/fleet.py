@@ -6,6 +6,7 @@ write to it, can turn no switch; an old record that somebody puts back is outvot
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -55,6 +56,24 @@ class WorkerView(msgspec.Struct, frozen=True):
     """The switches that are on, as it judges requests."""
     adopted: dict[str, str] = {}
     """The digest of each thing that the nodes of a fleet have in common."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A worker's words, and how long ago it said them."""
+
+    view: WorkerView
+    ago: float
+    """Seconds by the clock of Redis."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the worker has probably ended."""
+        return self.ago > SILENT
+
+    def ahead(self, now: Instant) -> float:
+        """Return how many seconds its node's clock is ahead of the clock that says `now`."""
+        return self.view.at - (now - self.ago)
 
 
 def seal_switches(switches: dict[str, Switch], secret: Secret, nonce: bytes) -> bytes:

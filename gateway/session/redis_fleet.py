@@ -20,6 +20,7 @@ from gateway.policy.switches import Switch, SwitchesError, kept, merged
 from gateway.session.fleet import (
     EVERY,
     SAID_EVERY,
+    Heard,
     Unread,
     WorkerView,
     open_switches,
@@ -50,17 +51,16 @@ async def ask_fleet(store: RedisStore, secrets: Secrets, now: Instant) -> dict[s
     return kept(merged(*(each for each in found if not isinstance(each, Unread))), now)
 
 
-async def ask_workers(store: RedisStore, secrets: Secrets) -> tuple[list[WorkerView], int]:
+async def ask_workers(store: RedisStore, secrets: Secrets) -> tuple[list[Heard], int]:
     """Return what the workers of the fleet said of themselves, and the number of records that cannot be read.
 
     Raises:
         StoreUnavailableError: Redis does not answer.
 
     """
-    records = await store.said_of_workers()
-    found = [open_view(record, secrets) for record in records]
-    views = [each for each in found if isinstance(each, WorkerView)]
-    return sorted(views, key=lambda view: (view.node, view.worker)), len(found) - len(views)
+    found = [(open_view(record, secrets), ago) for record, ago in await store.said_of_workers()]
+    heard = [Heard(view, ago) for view, ago in found if isinstance(view, WorkerView)]
+    return sorted(heard, key=lambda each: (each.view.node, each.view.worker)), len(found) - len(heard)
 
 
 @dataclass(frozen=True, slots=True)

@@ -489,13 +489,18 @@ class RedisStore:
             ("ZREMRANGEBYSCORE", index, "-inf", now - NODE_KEPT_FOR),
         )
 
-    async def said_of_workers(self) -> list[bytes]:
-        """Return what the workers of the fleet said last."""
-        (names,) = await self._ask(("ZRANGE", f"{self.prefix}f:nodes", 0, MOST_NODES - 1))
+    async def said_of_workers(self) -> list[tuple[bytes, float]]:
+        """Return what the workers of the fleet said last, the latest first, and how many seconds ago.
+
+        The age comes from the time that Redis still keeps the word: it does not depend on the clock of a node.
+        """
+        (names,) = await self._ask(("ZRANGE", f"{self.prefix}f:nodes", 0, MOST_NODES - 1, "REV"))
         if not names:
             return []
-        found = await self._ask(*(("GET", self._node_key(_text(name))) for name in names))
-        return [_bytes(each) for each in found if each is not None]
+        keys = [self._node_key(_text(name)) for name in names]
+        found = await self._ask(*(command for key in keys for command in (("GET", key), ("PTTL", key))))
+        said = zip(found[::2], found[1::2], strict=True)
+        return [(_bytes(each), max(0.0, NODE_KEPT_FOR - left / 1000)) for each, left in said if each is not None]
 
     def _switches_key(self, secret_id: str) -> str:
         return f"{self.prefix}f:s:{secret_id}"

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from gateway.audit.chain import BEGINNING, make_line
 from gateway.cli import app
-from gateway.commands.terminal import say, say_json, say_text
+from gateway.commands.terminal import default_config, say, say_json, say_text
 from gateway.identity import Identity, Scope
 from gateway.limits.limits import LimitUse
 from gateway.limits.redis_limits import RedisLimits
@@ -351,3 +351,17 @@ def test_a_field_is_one_field(capsys: pytest.CaptureFixture[str]) -> None:
     assert (text, more) == ("one\ttwo", "three \\x1b[2J")
     assert json.loads("\n".join(document)) == {"a": BAD}
     assert OBEYED.findall(out.replace("\n", "").replace("\t", "")) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "taken"),
+    [((), "here"), (("here",), "here"), (("installed",), "installed"), (("here", "installed"), "here")],
+)
+def test_a_command_that_names_no_settings_takes_those_of_the_service(
+    tmp_path: Path, there: tuple[str, ...], taken: str
+) -> None:
+    """The folder's own come first; without either, the mistake names the folder's."""
+    for name in there:
+        (tmp_path / name).touch()
+
+    assert default_config(tmp_path / "here", tmp_path / "installed") == tmp_path / taken

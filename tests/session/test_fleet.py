@@ -230,7 +230,7 @@ async def test_workers_say_what_they_run_with(own_redis: RedisServer, open_worke
     await other.fleet.say()
     first, unreadable = await ask_workers(one.store, SECRETS)
     await one.fleet.say()
-    assert (await ask_workers(one.store, SECRETS))[0] == first
+    assert [each.view for each in (await ask_workers(one.store, SECRETS))[0]] == [each.view for each in first]
     one.now = SAID_EVERY
     await one.fleet.say()
     later = (await ask_workers(one.store, SECRETS))[0]
@@ -238,9 +238,24 @@ async def test_workers_say_what_they_run_with(own_redis: RedisServer, open_worke
     await one.fleet.say()
 
     assert unreadable == 1
-    assert [view.node for view in first] == ["one"]
-    assert later[0].at > first[0].at
-    assert (await ask_workers(one.store, SECRETS))[0][0].adopted == {"lists": "b"}
+    assert [each.view.node for each in first] == ["one"]
+    assert later[0].view.at > first[0].view.at
+    assert (await ask_workers(one.store, SECRETS))[0][0].view.adopted == {"lists": "b"}
+
+
+@pytest.mark.parametrize("off", [-7200.0, 0.0, 7200.0])
+async def test_a_clock_that_is_off_makes_no_worker_silent(
+    own_redis: RedisServer, open_worker: Open, tmp_path: Path, off: float
+) -> None:
+    """Its age is that of its record in Redis, and the difference of the clocks is told."""
+    node = Node(await open_worker(own_redis.url, tracked=False, background=False), tmp_path / "one")
+    view = WorkerView("one", 1, time.time() + off, "1", 0.0)
+    await node.store.say_of_worker("one", seal_view(view, SECRETS.first, os.urandom(12)))
+
+    ((heard,), _) = await ask_workers(node.store, SECRETS)
+
+    assert not heard.is_silent
+    assert heard.ahead(time.time()) == pytest.approx(off, abs=20.0)
 
 
 def test_a_view_of_a_later_version_with_more_fields_is_read() -> None:
