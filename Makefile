@@ -18,9 +18,9 @@ export PYTHONDONTWRITEBYTECODE :=
 
 # Debian's packages, by what needs them: what=package, see tools/need.
 FOR_VENV := python:ensurepip=python3-venv python:venv=python3-venv
-FOR_TESTS := redis-server=redis-server chromium=chromium nginx=nginx php=php-cli systemd-analyze=systemd node=nodejs npm=npm \
+FOR_TESTS := redis-server=redis-server chromium=chromium nginx=nginx php=php-cli systemd-analyze=systemd node=nodejs \
 	file:/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc=fonts-noto-cjk
-FOR_LONG_TESTS := $(FOR_TESTS) javac=default-jdk-headless file:/usr/share/tomcat10=tomcat10 promtool=prometheus amtool=prometheus-alertmanager wrk=wrk \
+FOR_LONG_TESTS := $(FOR_TESTS) npm=npm javac=default-jdk-headless file:/usr/share/tomcat10=tomcat10 promtool=prometheus amtool=prometheus-alertmanager wrk=wrk \
 	apache2=apache2 php-cgi=php-cgi haproxy=haproxy zsh=zsh fish=fish \
 	podman=podman buildah=buildah runc=runc debootstrap=debootstrap docker-compose=docker-compose ip=iproute2 lintian=lintian dpkg-deb=dpkg unshare=util-linux \
 	rsyslogd=rsyslog file:/usr/share/doc/rsyslog-gnutls=rsyslog-gnutls \

@@ -41,6 +41,9 @@ from tests.builders import app, inbound
 from tests.builders import route as a_route
 from tests.conftest import program
 
+# Debian's npm brings hundreds of packages: a first `make test` does without.
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+
 HERE = Path(__file__).parent / "oidc_provider"
 FIRST, SECOND = "RP00000001", "RP00000002"
 HOSTS = {FIRST: "app.gw.test", SECOND: "other.gw.test"}
