@@ -18,6 +18,8 @@ from math import ceil
 from typing import Any, NoReturn, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
+import msgspec
+
 from gateway.errors import (
     ProviderRefusedError,
     ProviderUnavailableError,
@@ -781,7 +783,7 @@ def carry_over(held: Session, session: Session) -> Session:
     kept = old.asked - new.asked
     if not kept - {Scope.OPENID}:
         return session
-    merged = replace(
+    merged = msgspec.structs.replace(
         new,
         asked=new.asked | kept,
         name=old.name if Scope.NAME in kept else new.name,
@@ -789,7 +791,7 @@ def carry_over(held: Session, session: Session) -> Session:
         birthdate=old.birthdate if Scope.BIRTHDATE in kept else new.birthdate,
         gender=old.gender if Scope.GENDER in kept else new.gender,
     )
-    return replace(session, identity=merged, expires_at=min(session.expires_at, held.expires_at))
+    return msgspec.structs.replace(session, identity=merged, expires_at=min(session.expires_at, held.expires_at))
 
 
 def provider_session_name(client_id: str, sid: str) -> str:
