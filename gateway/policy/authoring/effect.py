@@ -19,8 +19,8 @@ from gateway.policy.conditions import Needs, Surroundings, all_needs
 from gateway.policy.decide import CompiledPolicy, FittingRule, Undecidable, no_rule_fits
 from gateway.policy.example import Example, make_inbound
 from gateway.policy.matching import matches
-from gateway.policy.policy import Policy, Rule
-from gateway.policy.verdict import Challenge, Deny, Limit, Permit, Verdict
+from gateway.policy.policy import Accounts, Policy, Rule
+from gateway.policy.verdict import Challenge, Deny, GivesBack, Limit, Permit, Verdict
 from gateway.request.inbound import Inbound
 from gateway.settings.case import fold_case
 from gateway.settings.settings import PathSettings
@@ -30,6 +30,8 @@ MOST_PEOPLE = 20_000
 
 MOST_QUERIES = 300
 """Queries that are tried for each path and method; three parameters with two values each have 343."""
+
+_Names = tuple[str, ...]
 
 _OTHER_METHOD = "PROPFIND"
 """Stands for every method that no rule names."""
@@ -140,7 +142,9 @@ def compare(
             number = 0
             for world in people(kinds, around, needs, scopes, MOST_PEOPLE):
                 number += 1
-                effect = _effect(before.judge(one, world), after.judge(other, world), inbound, world)
+                effect = _effect(
+                    before.judge(one, world), after.judge(other, world), inbound, world, demands=_demands(one, other)
+                )
                 if effect is not None:
                     _count(found, effect)
             tried += number
@@ -187,7 +191,9 @@ class Judge:
         written = rule.rule
         names = [*written.require, *written.disclose, *([written.when] if written.when else ())]
         conditions = self.policy.conditions
-        return all_needs(conditions[name].test for name in names if name in conditions)
+        # A rule that speaks of accounts has the application told which one.
+        told = Needs(account=written.accounts is not None)
+        return all_needs(conditions[name].test for name in names if name in conditions) | told
 
     def means_the_same(self, rule: FittingRule | None, other: Judge, others: FittingRule | None) -> bool:
         """Whether two rules are written alike, and so are the conditions and lists that they ask."""
@@ -220,10 +226,17 @@ def _example_effect(before: Judge, after: Judge, example: Example) -> Effect | N
 
 
 def _effect(
-    old: tuple[str, Verdict], new: tuple[str, Verdict], inbound: Inbound, world: World | None, example: str = ""
+    old: tuple[str, Verdict],
+    new: tuple[str, Verdict],
+    inbound: Inbound,
+    world: World | None,
+    example: str = "",
+    demands: tuple[EffectKind, _Names, _Names] | None = None,
 ) -> Effect | None:
     """Return the effect on one request of one person; none if both policies mean the same to everybody concerned."""
     found = _kind(old[1], new[1])
+    if demands is not None and isinstance(old[1], Permit) and isinstance(new[1], Permit):
+        found = demands if found is None else _both_kinds(found, demands)
     if found is None:
         return None
     kind, more, less = found
@@ -231,7 +244,43 @@ def _effect(
     return Effect(kind, before, after, more, less, _say_request(inbound), world, example, 1)
 
 
-_Names = tuple[str, ...]
+_ACCOUNTS = (None, Accounts.OFFERED, Accounts.REQUIRED)
+"""The need for an account, the weakest first."""
+
+
+def _demands(old: FittingRule | None, new: FittingRule | None) -> tuple[EffectKind, _Names, _Names] | None:
+    """Return the kind of a difference in what two rules demand beside their verdicts, with what comes and goes.
+
+    A form that need not be signed, a person who needs no account and a further site whose forms come back pass newly.
+    """
+    if old is None or new is None:
+        return None
+    was, becomes = old.rule, new.rule
+    more: list[str] = []
+    less: list[str] = []
+    looser = False
+    if was.accounts is not becomes.accounts:
+        more += [f"accounts {becomes.accounts}"] if becomes.accounts else []
+        less += [f"accounts {was.accounts}"] if was.accounts else []
+        looser = _ACCOUNTS.index(becomes.accounts) < _ACCOUNTS.index(was.accounts)
+    if (was.sign is None) is not (becomes.sign is None):
+        (less if becomes.sign is None else more).append("sign")
+        looser = looser or becomes.sign is None
+    if came := sorted(set(becomes.returns_from) - set(was.returns_from)):
+        more += [f"returns_from {origin}" for origin in came]
+        looser = True
+    less += [f"returns_from {origin}" for origin in sorted(set(was.returns_from) - set(becomes.returns_from))]
+    if not more and not less:
+        return None
+    return EffectKind.PERMITS if looser else EffectKind.REFUSES, tuple(more), tuple(less)
+
+
+def _both_kinds(
+    one: tuple[EffectKind, _Names, _Names], other: tuple[EffectKind, _Names, _Names]
+) -> tuple[EffectKind, _Names, _Names]:
+    """Return two differences as one, of the graver kind."""
+    order = list(EffectKind)
+    return min(one[0], other[0], key=order.index), (*one[1], *other[1]), (*one[2], *other[2])
 
 
 def _kind(old: Verdict, new: Verdict) -> tuple[EffectKind, _Names, _Names] | None:
@@ -268,12 +317,15 @@ def _counted_otherwise(old: Permit, new: Permit) -> tuple[EffectKind, _Names, _N
     answer that gives entries back.
     """
     was, becomes = _limits_of(old), _limits_of(new)
-    if was == becomes:
+    gave, gives = old.gives_back, new.gives_back
+    if was == becomes and _answers(gave) == _answers(gives):
         return None
     more = tuple(f"{word} {limit.name}" for word, limit in becomes.items() if was.get(word) != limit)
     less = tuple(f"{word} {limit.name}" for word, limit in was.items() if becomes.get(word) != limit)
-    gives_back = new.gives_back is not None and new.gives_back != old.gives_back
-    looser = gives_back or _is_looser(was.get("limit"), becomes.get("limit"))
+    if was.get("gives_back") == becomes.get("gives_back") and gives is not None and _answers(gave) != _answers(gives):
+        more = (*more, f"gives_back {gives.limit.name}")
+    gives_more = gives is not None and not (gave is not None and _gives_no_more(gave, gives))
+    looser = gives_more or _is_looser(was.get("limit"), becomes.get("limit"))
     return EffectKind.PERMITS if looser else EffectKind.REFUSES, more, less
 
 
@@ -281,6 +333,21 @@ def _limits_of(permit: Permit) -> dict[str, Limit]:
     """Return the limits of a permit by the policy's word for each, without the sentences for refused persons."""
     found = {"limit": permit.limit, "gives_back": None if permit.gives_back is None else permit.gives_back.limit}
     return {word: replace(limit, if_over={}) for word, limit in found.items() if limit is not None}
+
+
+def _answers(gives_back: GivesBack | None) -> object:
+    """Return the answers by which an entry is given back."""
+    return None if gives_back is None else (gives_back.statuses, gives_back.location, gives_back.header)
+
+
+def _gives_no_more(old: GivesBack, new: GivesBack) -> bool:
+    """Whether each answer that gives an entry back did so before: every part that was there still is."""
+    return (
+        replace(old.limit, if_over={}) == replace(new.limit, if_over={})
+        and (not old.statuses or (bool(new.statuses) and new.statuses <= old.statuses))
+        and old.location in (None, new.location)
+        and old.header in ("", new.header)
+    )
 
 
 def _is_looser(was: Limit | None, becomes: Limit | None) -> bool:
@@ -306,6 +373,7 @@ def _looked_at(policies: Sequence[Policy], inbound: Inbound) -> Needs:
             if _may_take(rule, inbound):
                 names = [*rule.require, *rule.disclose, *([rule.when] if rule.when else ())]
                 needs |= all_needs(policy.conditions[name].test for name in names if name in policy.conditions)
+                needs |= Needs(account=rule.accounts is not None)
     return needs
 
 

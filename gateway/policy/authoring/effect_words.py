@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.identity import Birthdate, Gender, Scope
+from gateway.identity import AccountKind, Acting, Birthdate, Gender, Role, Scope
 from gateway.instant import tokyo_time
 from gateway.policy.authoring.effect import Comparison, Effect, EffectKind
 from gateway.policy.authoring.words import say_gender
@@ -118,6 +118,8 @@ def say_world(world: World, language: Language) -> str:
             parts.append(_say_gender(person.gender, ja=ja))
         if not world.looked_at - {Scope.OPENID}:
             parts.append("ログイン済み" if ja else "signed in")
+        if person.acting is not None:
+            parts.append(_say_acting(person.acting, ja=ja))
         if person.subject != EXAMPLE_SUBJECT:
             parts.append(f"名簿の {person.subject}" if ja else f"on a list as {person.subject}")
         if person.authenticated_at != world.now:
@@ -129,6 +131,16 @@ def say_world(world: World, language: Language) -> str:
     if world.switches:
         parts.append(("スイッチ " if ja else "switched on: ") + ", ".join(world.switches))
     return "、".join(parts) if ja else ", ".join(parts)
+
+
+def _say_acting(acting: Acting, *, ja: bool) -> str:
+    if acting.role is Role.REPRESENTATIVE:
+        kind = "団体の代表者として" if ja else "as representative of the group "
+    elif acting.kind is AccountKind.GROUP:
+        kind = "団体の" if ja else "for the group "
+    else:
+        kind = "本人の" if ja else "for "
+    return f"{kind}アカウント {acting.account}" if ja else f"{kind}{acting.account}"
 
 
 def _say_gender(gender: Gender | None, *, ja: bool) -> str:

@@ -6,20 +6,23 @@ representative, and an official sees the person on the border and not a person s
 
 from __future__ import annotations
 
+from calendar import isleap
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import islice, product
 from typing import TypeVar
 
-from gateway.identity import EARLIEST_YEAR, Birthdate, Gender, Identity, Scope
+from gateway.identity import EARLIEST_YEAR, AccountKind, Acting, Birthdate, Gender, Identity, Role, Scope
 from gateway.instant import Instant, start_of, tokyo_day
 from gateway.policy.conditions import (
+    AccountTest,
     Age,
     Born,
     Context,
     Dates,
     InNetwork,
+    MonthDay,
     Needs,
     ResidenceTest,
     Surroundings,
@@ -35,6 +38,11 @@ from gateway.policy.subject_code import subject_code
 
 DAYS_AHEAD = 370
 """Days from now on whose hours are looked at: a year with its holidays."""
+
+AROUND_A_BOUND = 35
+"""Days on each side of a bound that lies further ahead: every weekday of a month is among them."""
+
+EXAMPLE_ACCOUNT = "example-account"
 
 LONGEST_LIFE = 130
 """Years of age up to which birthdates are looked at."""
@@ -78,6 +86,8 @@ class Kinds:
     switches: tuple[tuple[str, ...], ...]
     ages: tuple[float, ...]
     """Seconds since the sign-in."""
+    actings: tuple[Acting | None, ...] = (None,)
+    """The accounts of the application for which a person may act."""
 
 
 def kinds_of(policies: Sequence[Policy], now: Instant, *, ahead: int = DAYS_AHEAD) -> Kinds:
@@ -115,6 +125,7 @@ def kinds_of(policies: Sequence[Policy], now: Instant, *, ahead: int = DAYS_AHEA
         ),
         switches=tuple(dict.fromkeys([(), *((name,) for name in switches), tuple(switches)])),
         ages=(0.0, *sorted(limit + 1 for limit in limits if limit is not None)),
+        actings=_actings(tests),
     )
 
 
@@ -139,8 +150,9 @@ def people(kinds: Kinds, around: World, needs: Needs, scopes: frozenset[Scope], 
         kinds.genders if Scope.GENDER in wanted else kinds.genders[:1],
         kinds.subjects if needs.lists else kinds.subjects[:1],
         kinds.ages,
+        kinds.actings if needs.account else kinds.actings[:1],
     )
-    for birth, address, gender, subject, ago in islice(product(*axes), most):
+    for birth, address, gender, subject, ago, acting in islice(product(*axes), most):
         person = Identity(
             EXAMPLE_CLIENT_ID,
             subject,
@@ -150,6 +162,7 @@ def people(kinds: Kinds, around: World, needs: Needs, scopes: frozenset[Scope], 
             address=address,
             birthdate=birth,
             gender=gender,
+            acting=acting,
         )
         yield replace(around, person=person, looked_at=wanted)
 
@@ -168,6 +181,23 @@ def surroundings_in(world: World, policy: Policy) -> Surroundings:
 
 def _switched(kinds: Kinds, needs: Needs) -> tuple[tuple[str, ...], ...]:
     return tuple(each for each in kinds.switches if needs.switches.issuperset(each))
+
+
+def _actings(tests: Sequence[Test]) -> tuple[Acting | None, ...]:
+    """Return nobody's account, one of each kind and role, and each account that a test names."""
+    named = sorted({name for test in tests if isinstance(test, AccountTest) for name in test.names})
+    return (
+        None,
+        *(
+            Acting(name, kind, role)
+            for name in (EXAMPLE_ACCOUNT, *named)
+            for kind, role in (
+                (AccountKind.PERSON, None),
+                (AccountKind.GROUP, Role.MEMBER),
+                (AccountKind.GROUP, Role.REPRESENTATIVE),
+            )
+        ),
+    )
 
 
 def _by_kind(
@@ -286,7 +316,32 @@ def _moments(tests: Sequence[Test], now: Instant, ahead: int) -> Iterator[Instan
     )
     if looking:
         today = tokyo_day(now)
-        for number in range(ahead):
-            midnight = start_of(today + timedelta(days=number))
+        for day in sorted(
+            {*_days(today, ahead), *(day for test in looking for day in _later_days(test, today, ahead))}
+        ):
+            midnight = start_of(day)
             for clock in clocks:
                 yield from (moment for moment in (midnight + clock - 1, midnight + clock) if moment > now)
+
+
+def _days(first: date, number: int) -> Iterator[date]:
+    # The calendar ends on 9999-12-31, and a period may reach it.
+    most = date.max.toordinal() - first.toordinal()
+    return (first + timedelta(days=each) for each in range(min(number, most)))
+
+
+def _later_days(test: Dates, today: date, ahead: int) -> Iterator[date]:
+    """Give the days further ahead that a test singles out: its period, its listed days, a 29 February."""
+    horizon = today + timedelta(days=ahead)
+    since = test.since if isinstance(test.since, date) else None if test.starts is None else tokyo_day(test.starts)
+    until = test.until if isinstance(test.until, date) else None if test.ends is None else tokyo_day(test.ends)
+    for bound in (since, until):
+        if bound is not None and bound >= horizon:
+            yield from _days(bound - timedelta(days=AROUND_A_BOUND), 2 * AROUND_A_BOUND + 1)
+    if since is not None and until is not None and until >= horizon:
+        begins = max(since, horizon)
+        yield from _days(begins, min(ahead, (until - begins).days + 1))
+    yield from (day for day in test.listed or () if day >= horizon)
+    if any(isinstance(bound, MonthDay) and (bound.month, bound.day) == (2, 29) for bound in (test.since, test.until)):
+        leap = next(year for year in range(today.year + 1, today.year + 10) if isleap(year))
+        yield date(leap, 2, 29)

@@ -133,6 +133,95 @@ def test_a_limit_that_changes_is_an_effect(
     assert found.permits_more is (kind is EffectKind.PERMITS)
 
 
+RULES = """policy: p
+purpose: {ja: 確認のため}
+conditions:
+  here: {residence: {in: [横浜市]}}
+  linked: {account: linked}
+  group: {account: {kind: group}}
+  head: {account: {kind: group, role: representative}}
+  one: {account: {in: [a1]}}
+  two: {account: {in: [a1, a2]}}
+rules:
+  - {name: enter, match: {path: /enter, method: POST}, require: [here], limit: {name: x, once: ever, counted_when: {status: 303, location: /done}}}
+  - {name: r, match: {path: /r, method: POST}, %s}
+"""  # noqa: E501
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        ("allow: signed_in, accounts: required", "allow: signed_in", EffectKind.PERMITS),
+        ("allow: signed_in, accounts: required", "allow: signed_in, accounts: offered", EffectKind.PERMITS),
+        ("allow: signed_in, accounts: offered", "allow: signed_in, accounts: required", EffectKind.REFUSES),
+        ("allow: signed_in", "allow: signed_in, accounts: offered", EffectKind.TELLS),
+        ("require: [head]", "require: [group]", EffectKind.PERMITS),
+        ("require: [group]", "require: [head]", EffectKind.REFUSES),
+        ("require: [one]", "require: [two]", EffectKind.PERMITS),
+        ("require: [two]", "require: [one]", EffectKind.REFUSES),
+        ("require: [linked]", "allow: signed_in", EffectKind.PERMITS),
+        ("allow: signed_in, sign: {document: form, title: {ja: 申請}}", "allow: signed_in", EffectKind.PERMITS),
+        ("allow: signed_in", "allow: signed_in, sign: {document: form, title: {ja: 申請}}", EffectKind.REFUSES),
+        ("allow: signed_in", "allow: signed_in, returns_from: [https://pay.example]", EffectKind.PERMITS),
+        ("allow: signed_in, returns_from: [https://pay.example]", "allow: signed_in", EffectKind.REFUSES),
+        (
+            "allow: signed_in, gives_back: {limit: x, when: {status: 303, header: X-C}}",
+            "allow: signed_in, gives_back: {limit: x, when: {status: 303}}",
+            EffectKind.PERMITS,
+        ),
+        (
+            "allow: signed_in, gives_back: {limit: x, when: {status: [200, 303]}}",
+            "allow: signed_in, gives_back: {limit: x, when: {status: 303, location: /c}}",
+            EffectKind.REFUSES,
+        ),
+        (
+            "allow: signed_in, gives_back: {limit: x, when: {status: 303}}",
+            "allow: signed_in, gives_back: {limit: x, when: {status: 200}}",
+            EffectKind.PERMITS,
+        ),
+    ],
+)
+def test_a_demand_beside_the_verdict_is_an_effect(old: str, new: str, kind: EffectKind) -> None:
+    """An account, a signature, a site that may send forms, an answer that gives entries back: both verdicts allow."""
+    found = between(RULES % old, RULES % new)
+
+    assert found.effects[0].kind is kind
+    assert found.permits_more is (kind in (EffectKind.PERMITS, EffectKind.TELLS))
+
+
+FAR = """policy: p
+purpose: {ja: 確認のため}
+conditions:
+  here: {residence: {in: [横浜市]}}
+  then: {dates: {%s}}
+rules:
+  - {name: r, match: {path: /r}, require: [%s]}
+"""
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        "from: 2028-04-01, until: 2028-04-10, hours: {from: 9:00, until: 17:00}",
+        "from: 2028-04-01, until: 2028-04-10, days: [水]",
+        "from: 2028-06-01, until: 2028-09-30, days: [祝日]",
+        "from: 2020-04-01 9:00, until: 2029-05-31 17:00, days: [第5日曜], hours: {from: 22:00, until: 5:00}",
+        "in: [2028-04-05], hours: {from: 9:00, until: 17:00}",
+        "from: 02-29, until: 02-29",
+    ],
+)
+def test_a_period_far_ahead_is_looked_into(dates: str) -> None:
+    """A change that shows itself in more than a year is no smaller one."""
+    assert between(FAR % (dates, "then, here"), FAR % (dates, "then")).permits_more
+    assert not between(FAR % (dates, "then"), FAR % (dates, "then, here")).permits_more
+
+
+def test_an_hour_more_at_the_end_of_a_far_period_is_newly_permitted() -> None:
+    """On its last days, too."""
+    dates = "from: 2020-04-01, until: 2029-05-31, hours: {from: 9:00, until: 17:00}"
+    assert between(FAR % (dates, "then"), FAR % (dates.replace("05-31", "06-30"), "then")).permits_more
+
+
 def test_the_person_is_the_one_on_the_border() -> None:
     """From 18 to 16, the youngest is named who newly passes, or the oldest."""
     effect = next(e for e in between(BASE, BASE.replace("at_least: 18", "at_least: 16")).effects if e.world)
