@@ -19,11 +19,15 @@ from urllib.parse import unquote, urlencode, urljoin, urlsplit
 
 from gateway.accounts.set_cookie import Headers, given_cookies
 from gateway.instant import Instant
+from gateway.route.inner_origins import parts_of_refresh
 from gateway.settings.settings import EndedSettings, SuccessSettings
 from gateway.wire.eucjp_ms import NAME as EUCJP_MS
 
 LARGEST_PAGE = 1024 * 1024
 """Bytes of a page of the application that are read."""
+
+SOON_SECONDS = 5
+"""Seconds after which a `Refresh` leads on at most: people read a line meanwhile."""
 
 MOST_FIELDS = 500
 """Fields of a form that are sent along."""
@@ -293,12 +297,26 @@ def has_ended(ended: EndedSettings, status: int, headers: Headers, at: str) -> b
 
 
 def location_path(headers: Headers, at: str) -> str | None:
-    """Return the path that an answer's `Location` leads to, as `plain_path` spells it; `None` without one."""
-    found = next((value for name, value in headers if name.lower() == b"location"), None)
+    """Return the path that an answer's `Location` leads to, as `plain_path` spells it; `None` without one.
+
+    `Refresh` counts without a `Location`: CodeIgniter and applications on IIS lead on by it.
+    """
+    found = next((value for name, value in headers if name.lower() == b"location"), None) or _refresh(headers)
     if found is None:
         return None
     parts = _parts(found.decode("utf-8", "replace").replace("\\", "/"), at)
     return None if parts is None else plain_path(parts[1].partition("?")[0] or "/")
+
+
+def _refresh(headers: Headers) -> bytes | None:
+    """Return the address of a `Refresh` field that leads on soon; `None` without one.
+
+    A later one is the application's own clock on a page that is good until then.
+    """
+    value = next((value for name, value in headers if name.lower() == b"refresh"), b"")
+    before, address, _ = parts_of_refresh(value)
+    seconds = re.match(rb"\s*([0-9]{1,9})", before)
+    return address.strip() or None if seconds is not None and int(seconds[1]) <= SOON_SECONDS else None
 
 
 def plain_path(path: str) -> str:

@@ -294,6 +294,32 @@ def test_no_spelling_of_the_login_page_is_a_good_login(spelled: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ("0;url=/login.php", "/login.php"),
+        ("0; URL='login.php?x=1'", "/login.php"),
+        ('3.5, "/Login.php"', "/login.php"),
+        ("0 url=http://old.example.jp/login.php", "/login.php"),
+        ("5; url=/login.php", "/login.php"),
+        ("1800; url=/login.php", None),
+        ("6; url=/login.php", None),
+        (".5; url=/login.php", None),
+        ("5", None),
+        ("0;url=", None),
+        ("", None),
+    ],
+)
+def test_a_refresh_leads_on_as_a_location_does(value: str, path: str | None) -> None:
+    """It ends a session, and is no good login; a `Location` counts before it."""
+    headers = ((b"Refresh", value.encode()),)
+
+    assert location_path(headers, "/page.php") == path
+    assert has_ended(EndedSettings(location="/login.php"), 200, headers, "/page.php") is (path is not None)
+    assert not (path and judged(SuccessSettings(not_location="/login.php"), 200, headers))
+    assert location_path((*headers, *location("/other")), "/page.php") == "/other"
+
+
+@pytest.mark.parametrize(
     ("path", "plain"),
     [
         ("/", "/"),
