@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import socket
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import NotLoopbackError, free_port, is_loopback
+
+TESTS = Path(__file__).parent
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost", "wallet.localhost", b"127.0.0.1", ""])
@@ -52,3 +57,108 @@ def test_a_free_port_can_be_bound() -> None:
     """The port is free when it is handed out."""
     with socket.create_server(("127.0.0.1", free_port())) as server:
         assert server.getsockname()[1] > 1023
+
+
+CHANGING = {
+    *("monotonic", "now", "perf_counter", "time_ns", "today"),
+    *("choice", "getrandbits", "randbytes", "randint", "sample", "shuffle", "token_bytes", "token_hex", "urandom"),
+    *("getpid", "token_urlsafe", "uuid4"),
+}
+"""Functions whose result is another one in each process."""
+
+UNORDERED = {"frozenset", "glob", "iterdir", "rglob", "set"}
+"""Functions whose result has no order, or another one on each machine."""
+
+
+def cases_that_differ(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and the reason of each list of cases that another process would name or order otherwise."""
+    sets = {
+        target.id
+        for statement in tree.body
+        if isinstance(statement, ast.Assign) and _is_unordered(statement.value, set())
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="parametrize"), args=[_, cases, *_]):
+                yield from ((node.lineno, reason) for reason in _reasons(cases, sets))
+            case _:
+                pass
+
+
+def _reasons(cases: ast.expr, sets: set[str]) -> Iterator[str]:
+    sources: list[ast.expr] = [cases]
+    match cases:
+        case ast.ListComp(generators=[first, *_]) | ast.GeneratorExp(generators=[first, *_]):
+            sources.append(first.iter)
+        case ast.List(elts=elements) | ast.Tuple(elts=elements):
+            sources += [each.value for each in elements if isinstance(each, ast.Starred)]
+        case ast.Call(func=ast.Name(id="list" | "tuple"), args=[inner]):
+            sources.append(inner)
+        case _:
+            pass
+    if any(_is_unordered(source, sets) for source in sources):
+        yield "its order is that of a set or of a folder"
+    named = {keyword.arg for call in ast.walk(cases) if isinstance(call, ast.Call) for keyword in call.keywords}
+    if "id" not in named and any(_called(node) in CHANGING for node in ast.walk(cases)):
+        yield "its value changes"
+
+
+def _is_unordered(node: ast.expr, sets: set[str]) -> bool:
+    match node:
+        case ast.Set() | ast.SetComp():
+            return True
+        case ast.Name(id=name):
+            return name in sets
+        case ast.BinOp(left=left, op=ast.BitOr() | ast.Sub() | ast.BitAnd(), right=right):
+            return _is_unordered(left, sets) or _is_unordered(right, sets)
+        case _:
+            return _called(node) in UNORDERED
+
+
+def _called(node: ast.AST) -> str:
+    match node:
+        case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(attr=name)):
+            return name
+        case _:
+            return ""
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda path: str(path.relative_to(TESTS)))
+def test_each_process_has_the_same_cases_in_the_same_order(path: Path) -> None:
+    """Two processes share the tests of a file by the names of the cases: `make test` fails if they differ."""
+    found = [f"{path.name}:{line}: {reason}" for line, reason in cases_that_differ(ast.parse(path.read_text()))]
+
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "cases",
+    [
+        "{'a', 'b'}",
+        "SEEN",
+        "[*SEEN]",
+        "list(SEEN | {'c'})",
+        "[each for each in frozenset(NAMES)]",
+        "FOLDER.glob('*.yaml')",
+        "[str(path) for path in FOLDER.iterdir()]",
+        "[os.urandom(4)]",
+        "[(1, datetime.now())]",
+    ],
+)
+def test_the_reader_of_cases_sees(cases: str) -> None:
+    """The guard itself is guarded: each of these differs from process to process."""
+    source = f"import pytest\nSEEN = {{'a', 'b'}}\n@pytest.mark.parametrize('x', {cases})\ndef test_x(x): ...\n"
+
+    assert list(cases_that_differ(ast.parse(source)))
+
+
+@pytest.mark.parametrize(
+    "cases", ["sorted(SEEN)", "['a', 'b']", "list(Reason)", "[pytest.param(time.time_ns(), id='now')]", "TABLE.items()"]
+)
+def test_the_reader_of_cases_passes_what_has_an_order(cases: str) -> None:
+    """A sorted set has one, and a case with a name of its own may have any value."""
+    source = f"import pytest\nSEEN = {{'a', 'b'}}\n@pytest.mark.parametrize('x', {cases})\ndef test_x(x): ...\n"
+
+    assert not list(cases_that_differ(ast.parse(source)))

@@ -231,10 +231,11 @@ async def test_a_form_ends_with_its_time(open_store: Opener) -> None:
     """Handing it to a person makes it live no longer."""
     store = await open_store(life=0.1)
     name = new_state()
-    await store.keep_form(name, form(), "203.0.113.9", NOON)
+    assert await store.keep_form(name, form(), "203.0.113.9", NOON)
     await store.change_form(name, form(person="p"))
-    while await store.find_form(name, NOON + FORM_LIVES * 0.1 + 0.1) is not None:
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(20):
+        while await store.find_form(name, NOON + FORM_LIVES * 0.1 + 0.1) is not None:
+            await asyncio.sleep(0.05)
 
 
 async def test_what_was_opened_is_found_as_it_was(store: PendingStore) -> None:

@@ -13,19 +13,16 @@ import hashlib
 import html
 import io
 import json
-import os
 import random
 import re
 import shutil
-import signal
-import socket
 import sqlite3
 import subprocess
 import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from types import MappingProxyType
@@ -36,10 +33,10 @@ import pytest
 from gateway.identity import Identity, Scope
 from tests.conftest import free_port, program
 from tests.deploy.applications_page import PAGES, Recipe, recipes
-from tests.deploy.tomcat import APPLICATIONS, TOMCAT, compile_java, lay_out_tomcat
+from tests.deploy.tomcat import APPLICATIONS, compile_java, lay_out_tomcat
 from tests.deploy.visitor import Visitor
 from tests.flows.gateway_process import HOST, GatewayProcess
-from tests.redis_server import wait_until
+from tests.servers import TOMCAT, serving
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -62,33 +59,6 @@ def packaged(package: str, folder: str) -> Path:
     if not path.is_dir():
         pytest.fail(f"Debian's package `{package}` is not installed; `make test-long` installs it")
     return path
-
-
-@contextmanager
-def serving(port: int, log: Path, *command: str, environment: dict[str, str] | None = None) -> Iterator[None]:
-    """Run a server from when it accepts connections until the test is over."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            stdout=output,
-            stderr=output,
-            env={**os.environ, **(environment or {})},
-            start_new_session=True,
-        )
-
-        def accepts() -> bool:
-            assert process.poll() is None, log.read_text(errors="replace")[-2000:]
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
-
-        try:
-            wait_until(accepts, f"{command[0]} listens on {port}", 60)
-            yield
-        finally:
-            # PHP's workers outlive the process that started them.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ import pytest
 from gateway.settings.settings import AppSigning
 from gateway.signing.asked import admitted, described, idempotency_key, read_asked
 from gateway.signing.signature import Progress, Result, Signature
-from tests.conftest import program
+from tests.deploy.samples import command_of
 
 SAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "signing"
 TOKEN = "0123456789abcdef0123456789abcdef-app"
@@ -100,33 +99,12 @@ def api() -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
-def command(sample: str, folder: Path) -> list[str]:
-    """Return what runs a sample; Java is compiled once."""
-    path = SAMPLES / sample
-    match path.suffix:
-        case ".py":
-            return [sys.executable, str(path)]
-        case ".php":
-            return [program("php"), str(path)]
-        case _:
-            compiler = [program("javac"), "-encoding", "UTF-8", "-Werror", "-Xlint:all", "-d", str(folder), str(path)]
-            subprocess.run(compiler, check=True, capture_output=True, timeout=120)
-            return [
-                program("java"),
-                "-Dsun.jnu.encoding=UTF-8",
-                "-Dfile.encoding=UTF-8",
-                "-cp",
-                str(folder),
-                "Signatures",
-            ]
-
-
 @pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("sample", ["signatures.py", "signatures.php", "Signatures.java"])
 def test_an_application_asks_reads_and_confirms(sample: str, tmp_path: Path) -> None:
     """Each step with its token; a wrong token is refused."""
-    run = command(sample, tmp_path)
+    run = command_of(SAMPLES / sample, tmp_path)
 
     def call(url: str, *arguments: str, token: str = TOKEN) -> tuple[int, str]:
         done = subprocess.run(

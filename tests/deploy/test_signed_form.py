@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode
@@ -16,7 +15,7 @@ from gateway.demo.deck import deck
 from gateway.demo.signing_cards import SigningCards, as_base64
 from gateway.signing.digest import sha256_base64
 from gateway.signing.document import canonical
-from tests.conftest import program
+from tests.deploy.samples import command_of
 
 SAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "signing"
 TITLE = "児童手当の申請 \\ 第1号"
@@ -28,33 +27,12 @@ FORMS = (
 CARDS = SigningCards()
 
 
-def command(sample: str, folder: Path) -> list[str]:
-    """Return what runs a sample; Java is compiled once."""
-    path = SAMPLES / sample
-    match path.suffix:
-        case ".py":
-            return [sys.executable, str(path)]
-        case ".php":
-            return [program("php"), str(path)]
-        case _:
-            compiler = [program("javac"), "-encoding", "UTF-8", "-Werror", "-Xlint:all", "-d", str(folder), str(path)]
-            subprocess.run(compiler, check=True, capture_output=True, timeout=120)
-            return [
-                program("java"),
-                "-Dfile.encoding=UTF-8",
-                "-Dsun.jnu.encoding=UTF-8",
-                "-cp",
-                str(folder),
-                "SignedForm",
-            ]
-
-
 @pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("sample", ["signed_form.py", "signed_form.php", "SignedForm.java"])
 def test_an_application_makes_the_document_again_and_checks_it(sample: str, tmp_path: Path) -> None:
     """The same hash as ours for every form, a right signature, and none over a changed form."""
-    run = command(sample, tmp_path)
+    run = command_of(SAMPLES / sample, tmp_path)
     card = deck(datetime.now(UTC).date())[0]
     (tmp_path / "certificate").write_text(as_base64(CARDS.certificate(card, datetime.now(UTC))))
 

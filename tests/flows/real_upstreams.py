@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import free_port, program
-from tests.redis_server import wait_until
+from tests.servers import serving
 
 HERE = Path(__file__).resolve().parent
 NAMES = ("nginx", "gunicorn", "php")
@@ -127,35 +123,12 @@ def _command(name: str, folder: Path, port: int, records: Path) -> list[str]:
     return [program("php"), "-d", "enable_post_data_reading=0", "-S", f"127.0.0.1:{port}", str(HERE / "recorder.php")]
 
 
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 @contextmanager
 def real_upstream(name: str, folder: Path) -> Iterator[RealUpstream]:
     """Run one of them, and end it and its children."""
     folder.mkdir()
     port, records = free_port(), folder / "records"
-    environment = {**os.environ, "RECORDS": str(records), "PHP_CLI_SERVER_WORKERS": "4"}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            _command(name, folder, port, records),
-            env=environment,
-            cwd=HERE.parents[1],
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            wait_until(lambda: _listens(port) or process.poll() is not None, f"`{name}` listening", 40)
-            assert process.poll() is None, (folder / "log").read_text()[-2000:]
-            yield RealUpstream(name, port, records)
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            end = time.monotonic() + 10
-            try:
-                process.wait(max(0.0, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+    environment = {"RECORDS": str(records), "PHP_CLI_SERVER_WORKERS": "4"}
+    command = _command(name, folder, port, records)
+    with serving(port, folder / "log", *command, environment=environment, folder=HERE.parents[1]):
+        yield RealUpstream(name, port, records)

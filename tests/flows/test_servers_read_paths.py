@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import socket
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,9 +20,8 @@ from gateway.settings.settings import PathSettings
 from tests.conftest import free_port, program
 from tests.policy.random_cases import policy_of
 from tests.policy.test_spellings import GUARDED, MINOR, SPELLINGS, change, judged
-from tests.redis_server import wait_until
+from tests.servers import lay_out_tomcat, serving
 
-TOMCAT = Path("/usr/share/tomcat10")
 MARK = b"This page is for adults."
 
 APACHE = """\
@@ -121,14 +117,7 @@ def command(kind: str, folder: Path, port: int) -> list[str]:
         case _:
             (folder / "webapps").mkdir()
             (folder / "site").rename(folder / "webapps" / "ROOT")
-            for name in ("conf", "logs", "temp", "work"):
-                (folder / name).mkdir()
-            (folder / "conf" / "server.xml").write_text(SERVER_XML.format(port=port))
-            shutil.copy("/etc/tomcat10/web.xml", folder / "conf")
-            shutil.copy("/etc/tomcat10/catalina.properties", folder / "conf")
-            jars = ":".join(str(TOMCAT / "bin" / jar) for jar in ("bootstrap.jar", "tomcat-juli.jar"))
-            places = (f"-Dcatalina.home={TOMCAT}", f"-Dcatalina.base={folder}", f"-Djava.io.tmpdir={folder}/temp")
-            return [program("java"), "-Xmx128m", *places, "-cp", jars, "org.apache.catalina.startup.Bootstrap", "start"]
+            return lay_out_tomcat(folder, SERVER_XML.format(port=port))
 
 
 @contextmanager
@@ -140,15 +129,9 @@ def running(kind: str) -> Iterator[int]:
         folder = Path(name)
         folder.chmod(0o755)
         lay_out(folder / "site", kind)
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command(kind, folder, port), stdout=log, stderr=log, start_new_session=True)
-            try:
-                wait_until(lambda: fetch(port, "/open/1") is not None or process.poll() is not None, kind, 60)
-                assert process.poll() is None, (folder / "log").read_text()[-2000:]
-                yield port
-            finally:
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait(20)
+        start = command(kind, folder, port)
+        with serving(port, folder / "log", *start, ready=lambda: fetch(port, "/open/1") is not None):
+            yield port
 
 
 def fetch(port: int, target: str) -> bytes | None:

@@ -9,21 +9,16 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conftest import free_port, program
-from tests.redis_server import wait_until
+from tests.servers import lay_out_tomcat, serving
 
 HERE = Path(__file__).resolve().parent / "unread"
-TOMCAT = Path("/usr/share/tomcat10")
 
 QUICK = ("http.server", "php", "gunicorn", "node")
 """Those that every machine which runs `make test` has, and that start in a moment."""
@@ -135,19 +130,7 @@ def _tomcat(folder: Path, port: int) -> list[str]:
     (root / "WEB-INF").mkdir(parents=True)
     (root / "WEB-INF" / "web.xml").write_text(WEB_XML)
     shutil.copy(HERE / "index.jsp", root)
-    for name in ("conf", "logs", "temp", "work"):
-        (folder / name).mkdir()
-    (folder / "conf" / "server.xml").write_text(SERVER_XML.format(port=port, folder=folder))
-    shutil.copy("/etc/tomcat10/web.xml", folder / "conf")
-    shutil.copy("/etc/tomcat10/catalina.properties", folder / "conf")
-    jars = ":".join(str(TOMCAT / "bin" / jar) for jar in ("bootstrap.jar", "tomcat-juli.jar"))
-    places = (f"-Dcatalina.home={TOMCAT}", f"-Dcatalina.base={folder}", f"-Djava.io.tmpdir={folder}/temp")
-    return [program("java"), "-Xmx128m", *places, "-cp", jars, "org.apache.catalina.startup.Bootstrap", "start"]
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    return lay_out_tomcat(folder, SERVER_XML.format(port=port, folder=folder))
 
 
 @contextmanager
@@ -157,25 +140,7 @@ def unread_server(name: str, folder: Path, pages: tuple[str, ...] = ()) -> Itera
     # Apache's children are another user where we are root.
     folder.chmod(0o755)
     port, records = free_port(), folder / "records"
-    environment = {**os.environ, "RECORDS": str(records), "PHP_CLI_SERVER_WORKERS": "4"}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            _command(name, folder, port, records, pages),
-            env=environment,
-            cwd=HERE.parents[2],
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        try:
-            wait_until(lambda: _listens(port) or process.poll() is not None, f"`{name}` listening", 60)
-            assert process.poll() is None, (folder / "log").read_text()[-2000:]
-            yield UnreadServer(name, port, records)
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            end = time.monotonic() + 10
-            try:
-                process.wait(max(0.0, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+    environment = {"RECORDS": str(records), "PHP_CLI_SERVER_WORKERS": "4"}
+    command = _command(name, folder, port, records, pages)
+    with serving(port, folder / "log", *command, environment=environment, folder=HERE.parents[2]):
+        yield UnreadServer(name, port, records)
