@@ -76,7 +76,7 @@ def moved(kept: Kept, person: Marks) -> Kept:
 
 
 def move(kept: Kept | None, person: Marks) -> Change[Kept | None]:
-    """Have a person named by her first mark, and return the record."""
+    """Replace each mark of a person by her first one, and return the record."""
     after = None if kept is None else moved(kept, person)
     return Change(after, after)
 
@@ -239,7 +239,7 @@ def _without(kept: Kept, person: Marks) -> Kept:
 
 
 def _without_own(passwords: KeptPasswords) -> KeptPasswords:
-    """Forget a person's own password: nobody uses it without her. One that we made is the only key to the account."""
+    """Forget a password that a person chose. One that the gateway chose stays: nothing else opens the account."""
     current, prepared = (None if each is None or each.own else each for each in (passwords.current, passwords.next))
     return KeptPasswords(current, prepared)
 

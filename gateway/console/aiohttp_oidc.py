@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from aiohttp import hdrs, web
@@ -15,10 +16,11 @@ from gateway.console.routes import Place, route_of
 from gateway.errors import ProviderRefusedError, SignInInvalidError
 from gateway.instant import Instant
 from gateway.login.aiohttp_provider import AiohttpProvider
-from gateway.login.claims import Expected, read_id_token, verified_claims
+from gateway.login.claims import Expected, VerificationKey, read_id_token, verified_claims
 from gateway.login.keys import KeySet
 from gateway.login.login import LONGEST_CODE, authorization_url
 from gateway.login.pending import SECRET_BYTES, random_name
+from gateway.login.service import verified
 from gateway.observe.events import Event
 from gateway.portal.aiohttp_management import CONSOLE
 from gateway.portal.cookies import expire_cookie, set_cookie
@@ -102,7 +104,7 @@ class OidcSignIn:
         """Return who has come back.
 
         Raises:
-            RefusedError: nobody whom the provider vouches for, or nobody who may come in.
+            RefusedError: the provider confirms no operator, or the operator has no role.
             ProviderUnavailableError: the provider does not answer.
 
         """
@@ -142,14 +144,12 @@ class OidcSignIn:
             skew=self._provider_settings.clock_skew,
             require_at_hash=False,
         )
-        keys = await provider.signing_keys()
-        try:
+
+        def claims_by(keys: tuple[VerificationKey, ...]) -> Mapping[str, Any]:
             read_id_token(answer.id_token, keys, expected)
-        except SignInInvalidError:
-            # The provider may have changed its keys since they were fetched; then the new ones decide.
-            keys = await provider.newer_signing_keys()
-            read_id_token(answer.id_token, keys, expected)
-        return operator_of(verified_claims(answer.id_token, keys, settings.algorithms), settings)
+            return verified_claims(answer.id_token, keys, settings.algorithms)
+
+        return operator_of(await verified(provider, claims_by), settings)
 
     def forget(self, visitor: Visitor, response: web.StreamResponse) -> None:
         """End the cookie of the login."""

@@ -90,7 +90,7 @@ ROUTES: tuple[ConsoleRoute, ...] = (
     ConsoleRoute(Place.SIGN_OUT, "POST", "sign-out", Admits.SIGNED_IN),
     ConsoleRoute(Place.HEALTH, "GET", "health", Role.LOOK),
     ConsoleRoute(Place.SESSIONS, "GET", "sessions", Role.LOOK),
-    # A form and not an address: what is looked for may name a person, and addresses stay in histories and logs.
+    # The search is a form: its words may name a person, and a URL stays in histories and logs.
     ConsoleRoute(Place.SESSIONS_FIND, "POST", "sessions/find", Role.LOOK),
     ConsoleRoute(Place.SESSIONS_REVOKE, "POST", "sessions/revoke", Role.ACT, changes=True),
     ConsoleRoute(Place.LIMITS, "GET", "limits", Role.LOOK),

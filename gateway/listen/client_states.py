@@ -19,14 +19,14 @@ class ClientState(StrEnum):
     BUSY = "busy"
     """A request is being decided on, or answered."""
     ANSWERED = "answered"
-    """The answer is sent, and the rest of a body that nobody wants comes still. The next request stands behind it."""
+    """The answer is sent, and the client is still sending a body that nobody reads. The next request follows it."""
     TUNNEL = "tunnel"
     """The bytes belong to a WebSocket."""
     LINGERING = "lingering"
     """The last answer is sent. A few further bytes are dropped, so that the client is not reset before it reads."""
     READING_AWAY = "reading_away"
-    """The last answer is sent to a client that goes on with a body. It may do so for a while, as it may read nothing
-    before it has sent all of it."""
+    """The last answer is sent, and the client is still sending a body. The gateway reads it for a while, because some
+    clients read no answer before they have sent the whole body."""
     CLOSED = "closed"
     """The connection is closed, or is about to close once the last bytes have left."""
 
@@ -49,7 +49,7 @@ class ClientEvent(StrEnum):
     CLOSE = "close"
     """The gateway closes the connection."""
     LOSE = "lose"
-    """The connection is gone, by either side's hand."""
+    """The connection is closed, by the client or by the gateway."""
 
 
 _S = ClientState
@@ -62,7 +62,7 @@ CLIENT_CONNECTION = States(
     "a client's connection",
     starts=(_S.HEAD,),
     moves={
-        # A client that reads its answers again has its next head read.
+        # The gateway reads the next head once the client reads its answers again.
         _S.HEAD: {_E.ACCEPT: _S.BUSY, _E.NEXT: _S.HEAD, **_LASTS},
         _S.BUSY: {_E.NEXT: _S.HEAD, _E.ANSWER: _S.ANSWERED, _E.OPEN: _S.TUNNEL, **_LASTS},
         _S.ANSWERED: {_E.NEXT: _S.HEAD, **_ENDS},

@@ -1,6 +1,6 @@
-"""A request whose steps are recorded as spans: the exchange of a gateway with `traces`, and of no other.
+"""A request whose steps are recorded as spans.
 
-The listener makes such exchanges only where `traces` is set, so that a gateway without it pays nothing. The times are
+The listener makes such exchanges only if `traces` is set, so a gateway without traces pays nothing. The times are
 those that every exchange takes; names and attributes follow OpenTelemetry's conventions for HTTP.
 """
 

@@ -1,8 +1,8 @@
 """Takes access lines from the byte path: turns them into text, a few at a time, for a thread to write.
 
-The event loop makes the text; did the writer's thread make it, it would hold the interpreter for a
-millisecond, and every request would wait. If there is no room, `thread_lines` loses and counts lines. `access_log` says
-what a line holds.
+The event loop encodes the lines. If the writer's thread encoded them, that thread would hold the interpreter for a
+millisecond, and every request would wait. If there is no room, `thread_lines` drops lines and counts them. `access_log`
+says what a line holds.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class AccessLog:
 
         """
         self.lines: deque[AccessLine] = deque()
-        """Lines that are no text yet. The observer adds to them where `is_written`."""
+        """Lines that are not encoded yet. The observer adds a line only if `is_written`."""
         self._encoding = threading.Lock()
-        """Held while lines become text, so that lines keep their order in any thread."""
+        """Held while lines are encoded, so that lines keep their order in any thread."""
         self._encode_lines = msgspec.json.Encoder().encode_lines
         self._style = style
         self._for_people = style.form is LineForm.CONSOLE and destination == "stderr"
@@ -84,7 +84,7 @@ class AccessLog:
             self.encode()
 
     def encode(self) -> None:
-        """Turn the lines there are into text."""
+        """Encode the lines that wait."""
         writer = self._writer
         if writer is None:
             return
@@ -98,7 +98,7 @@ class AccessLog:
             try:
                 text = self._text(lines)
             except UnicodeEncodeError:
-                text = self._text([_drawn(line) for line in lines])
+                text = self._text([_escaped(line) for line in lines])
             writer.put(text, len(lines), LineKind.ACCESS)
 
     def _text(self, lines: list[AccessLine]) -> bytes:
@@ -113,9 +113,9 @@ class AccessLog:
             if millisecond != last:
                 last = millisecond
                 head = self._head(millisecond)
-            # Others may hold the line still, and its time is a number for them.
+            # Other code may still hold this line, and needs its time as a number.
             copied = line.__copy__()  # type: ignore[attr-defined]  # `copy` calls it, slower
-            # The encoder puts the text between the name and the next field as it is: the whole head.
+            # The encoder writes a raw value as it is, so the time carries the whole head.
             copied.time = head
             if _SIGNATURES in copied.path:
                 copied.path = _without_id(copied.path)
@@ -137,12 +137,12 @@ class AccessLog:
             self._own.reopen()
 
     def flush(self) -> None:
-        """Return once what waits has been written or lost, in a bounded time."""
+        """Return once the lines that wait are written or dropped, in a bounded time."""
         if self._writer is not None:
             self._writer.flush()
 
     def close(self) -> None:
-        """Write what waits, in a bounded time."""
+        """Write the lines that wait, in a bounded time."""
         if self._own is not None:
             self._own.close()
         else:
@@ -160,7 +160,7 @@ def _without_id(path: str) -> str:
     return _ID.sub(f"{_SIGNATURES}*", path)
 
 
-def _drawn(line: AccessLine) -> AccessLine:
-    """Return a line with every text escaped that cannot be encoded."""
+def _escaped(line: AccessLine) -> AccessLine:
+    """Return a line in which each text that cannot be encoded is escaped."""
     texts = {name: value for name, value in msgspec.structs.asdict(line).items() if isinstance(value, str)}
     return msgspec.structs.replace(line, **{name: printable(value) for name, value in texts.items()})

@@ -62,7 +62,7 @@ class Route:
     for_us: frozenset[bytes] = frozenset()
     """The answer fields in which the application speaks of entries, in lower case: no browser gets them."""
     signs_out: RuleId | None = None
-    """The very rule that takes the application's own sign-out links; `None` if none is known."""
+    """The rule that matches the application's own sign-out links; `None` if there is none."""
     telling: Callable[[Acting], bytes] = told_nothing
     """Returns the header lines that tell the application of an account, beside the facts."""
     permit_cache: PermitCache = field(default_factory=PermitCache, repr=False)
@@ -70,7 +70,7 @@ class Route:
     cookie_host: str = field(init=False)
     """The host as cookies know it, without a port (RFC 6265 section 8.5): where a session issued here is good."""
     token: object = field(init=False, repr=False)
-    """Stands for this very route, and keeps nothing of it in memory."""
+    """An identity of this route for caches, which keeps nothing of the route in memory."""
     port: bytes = field(init=False)
     """The public origin's port, in digits."""
     methods: Mapping[bytes, str] = field(init=False)
@@ -103,7 +103,7 @@ class Route:
     @property
     def inner_urls(self) -> tuple[str, ...]:
         """The URLs by which the application calls itself, and that no browser reaches."""
-        # Behind a gateway that ends TLS an old application believes itself on plain HTTP, and says so in its URLs.
+        # The gateway terminates TLS, so an old application sees plain HTTP and writes `http:` into its URLs.
         plain = (f"http://{self.host}",) if self.app.secure else ()
         return (*self.app.upstream, *self.app.internal_origins, *plain)
 
@@ -113,7 +113,7 @@ class Route:
         return b"__Host-" if self.app.secure else b""
 
     def asking(self, challenge: Challenge) -> Challenge:
-        """Return the scopes that are really asked for: with `ask: once`, all that any rule of the App can need.
+        """Return a challenge with the scopes that the provider is asked for: with `ask: once`, those of all rules.
 
         The items are asked for the purposes of all these rules, so the notice lists all of them.
         """
@@ -122,9 +122,9 @@ class Route:
         return replace(challenge, scopes=challenge.scopes | self.policy.scopes, purpose=self.policy.purpose)
 
     def accepts(self, session: Session) -> bool:
-        """Whether a session opens anything here: one of this client, issued at this host.
+        """Whether a session counts here: it is of this client and was issued at this host.
 
-        A ticket that leaked is worth nothing elsewhere. A session from before hosts were kept has none, and lives
+        A leaked ticket is useless at another host. A session of a build that kept no hosts has none, and stays valid
         until a clock ends it.
         """
         return session.identity.client_id == self.client_id and session.host in ("", self.cookie_host)

@@ -7,9 +7,7 @@ from typing import Protocol, cast
 
 import structlog
 
-from gateway.errors import (
-    GatewayError,
-)
+from gateway.errors import GatewayError
 from gateway.observe.events import Event
 from gateway.settings.settings import HealthSettings
 from gateway.upstream.asyncio_application import Home
@@ -118,5 +116,5 @@ async def watch(endpoint: Checked, settings: HealthSettings, host: str) -> None:
         elif good >= settings.healthy_after and not breaker.healthy:
             breaker.checked(endpoint.deadlines.now, healthy=True)
             log.info(Event.UPSTREAM_HEALTHY, upstream=endpoint.address)
-        # One that is out is looked at more often: people wait for its return.
+        # An unhealthy upstream is checked more often, because people wait for its return.
         await asyncio.sleep(settings.interval if breaker.healthy else min(settings.interval, RETURN_CHECK))
