@@ -33,6 +33,8 @@ class Office:
     changes: dict[str, Any] = field(default_factory=dict)
     """Claims that are wrong."""
     asked: dict[str, str] = field(default_factory=dict)
+    published: int = 0
+    """How often its keys were fetched."""
     redeemed: list[dict[str, str]] = field(default_factory=list)
 
     def application(self) -> web.Application:
@@ -41,6 +43,7 @@ class Office:
             return web.json_response({"issuer": self.issuer} | {name: f"{self.issuer}/{name}" for name in names})
 
         async def jwks(_: web.Request) -> web.Response:
+            self.published += 1
             return web.json_response({"keys": [self.key.as_dict(private=False)]})
 
         async def token(request: web.Request) -> web.Response:
@@ -59,7 +62,7 @@ class Office:
                 **self.claims,
                 **self.changes,
             }
-            signed = jwt.encode({"alg": "ES256", "kid": "k1"}, claims, self.key, algorithms=["ES256"])
+            signed = jwt.encode({"alg": "ES256", "kid": self.key.kid}, claims, self.key, algorithms=["ES256"])
             return web.json_response({"access_token": "at", "token_type": "Bearer", "id_token": signed})
 
         app = web.Application()
@@ -131,6 +134,34 @@ async def test_an_operator_of_the_office_signs_in(signing: Signing) -> None:
     assert [(event["event"], event["operator"], event["selector"]) for event in events] == [
         ("console_signed_in", "suzuki (OIDC)", "oidc")
     ]
+
+
+async def test_a_key_of_a_moment_ago_signs_an_operator_in(signing: Signing) -> None:
+    """The office's provider changes its key after our last fetch: the keys are fetched anew, once."""
+    await signing.leave()
+    assert (await signing.come_back()).status == 200
+    fetched = signing.office.published
+    await signing.leave()
+    signing.office.key = jwk.ECKey.generate_key("P-256", {"kid": "k2", "alg": "ES256"})
+
+    answer = await signing.come_back()
+
+    assert answer.status == 200
+    assert signing.office.published == fetched + 1
+
+
+async def test_a_token_that_no_key_can_mend_has_no_key_fetched(signing: Signing) -> None:
+    """A token whose nonce is another one's costs the office's provider no further answer."""
+    await signing.leave()
+    assert (await signing.come_back()).status == 200
+    fetched = signing.office.published
+    signing.office.changes = {"nonce": "other"}
+    await signing.leave()
+
+    answer = await signing.come_back()
+
+    assert answer.status == 403
+    assert signing.office.published == fetched
 
 
 @pytest.mark.parametrize(
