@@ -20,6 +20,7 @@ function splitQuery(query) {
     /[\\u3005-\\u3007\\u3040-\\u30ff\\u3400-\\u9fff\\uf900-\\ufaff]+|(?:(?![\\u3005-\\u3007\\u3040-\\u30ff\\u3400-\\u9fff\\uf900-\\ufaff])[\\p{L}\\p{N}_])+/gu,
   ) || [];
   return runs.flatMap((run) => {
+    if (/^[0-9]+$/.test(run)) return [`${run}_`];
     if (!japanese.test(run) || run.length === 1) return [run];
     return Array.from({ length: run.length - 1 }, (_, at) => run.slice(at, at + 2));
   });
@@ -36,5 +37,6 @@ def indexed(text: str) -> list[str]:
             found += [run[at : at + 2] for at in range(len(run) - 1)]
             found += run
         else:
-            found.append(run)
+            # The search passes over a word of digits alone, and an operator looks for 502.
+            found.append(f"{run}_" if run.isascii() and run.isdigit() else run)
     return found
