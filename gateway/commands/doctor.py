@@ -20,7 +20,7 @@ from gateway.accounts.asyncio_trial import try_recipe
 from gateway.bounded_files import read_file
 from gateway.commands.limits import open_store
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say, say_json
-from gateway.listen.system_tls import certificate_dates
+from gateway.listen.system_tls import authority_dates, certificate_dates
 from gateway.login.aiohttp_doctor import (
     examine_accounts,
     examine_app,
@@ -189,14 +189,36 @@ def _nobody(route: Route) -> Inbound:
 
 
 def examine_certificates(configuration: Configuration) -> Iterator[tuple[str, Finding]]:
-    """Judge the dates of our own certificates, each with the setting that names it."""
-    settings = configuration.settings
-    named = [] if settings.tls is None else [("tls.certificate", settings.tls.certificate)]
+    """Judge the dates of our own certificates and of authorities, each with the setting that names it."""
+    settings, now = configuration.settings, time.time()
+    syslog = settings.audit.syslog
+    own = [
+        ("tls.certificate", None if settings.tls is None else settings.tls.certificate),
+        ("audit.syslog.certificate", None if syslog is None else syslog.certificate),
+    ]
+    authorities = [
+        ("provider.ca", settings.provider.ca),
+        ("sessions.ca", settings.sessions.ca),
+        ("limits.ca", settings.limits.ca),
+        ("traces.ca", settings.traces.ca),
+        ("audit.syslog.ca", None if syslog is None else syslog.ca),
+    ]
     for number, app in enumerate(settings.apps):
-        if app.upstream_options.certificate is not None:
-            named.append((f"apps[{number}].upstream_options.certificate", app.upstream_options.certificate))
-    for key, file in named:
-        yield key, certificate_finding(str(file), certificate_dates(file), time.time())
+        at, options = f"apps[{number}]", app.upstream_options
+        own.append((f"{at}.upstream_options.certificate", options.certificate))
+        authorities.append((f"{at}.upstream_options.ca", options.ca))
+        if app.accounts is not None:
+            authorities.append((f"{at}.accounts.store.ca", app.accounts.store.ca))
+        if app.client is not None:
+            authorities.append((f"{at}.client.ca", app.client.ca))
+    for key, file in own:
+        if file is not None:
+            yield key, certificate_finding(str(file), certificate_dates(file), now)
+    for key, file in authorities:
+        # OpenSSL also takes forms of which this reader knows no dates; they were tried when the settings were read.
+        dates = None if file is None else authority_dates(file)
+        if dates is not None:
+            yield key, certificate_finding(str(file), dates, now)
 
 
 async def _stores(configuration: Configuration) -> AsyncIterator[Finding]:

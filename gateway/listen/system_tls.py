@@ -54,6 +54,23 @@ def certificate_dates(file: Path) -> tuple[Instant, Instant] | None:
     return min(begins, LATEST), min(ends, LATEST)
 
 
+def authority_dates(file: Path) -> tuple[Instant, Instant] | None:
+    """Return when the first of several authorities begins and the last one ends; `None` if they cannot be read.
+
+    One that is valid is enough: the old authority stands beside the new one while certificates change.
+
+    Raises:
+        OSError: the file cannot be read.
+
+    """
+    try:
+        known = x509.load_pem_x509_certificates(read_file(kept(file), LONGEST_CHAIN))
+    except ValueError:
+        return None
+    begins = min(each.not_valid_before_utc.timestamp() for each in known)
+    return min(begins, LATEST), min(max(each.not_valid_after_utc.timestamp() for each in known), LATEST)
+
+
 def dates_fault(file: Path, now: Instant) -> str:
     """Return why nobody would accept a certificate now: `expired`, `not_yet_valid`, or nothing.
 

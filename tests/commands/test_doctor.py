@@ -74,6 +74,31 @@ def test_a_certificate_that_browsers_or_applications_refuse_is_said(
     assert f"{level}\tcertificate\t{settings.parent / 'app.pem'}\t" in examined.output
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("store: memory", "store: 'rediss://127.0.0.1:1', ca: ca.pem"),
+        ("keys: {file: keys.jwks}", "keys: {file: keys.jwks}, ca: ca.pem"),
+        ("upstream: UPSTREAM", "upstream: 'https://127.0.0.1:1', upstream_options: {ca: ca.pem}"),
+        ("apps:", "limits: {store: 'rediss://127.0.0.1:1', ca: ca.pem}\napps:"),
+    ],
+    ids=["sessions", "provider", "upstream", "limits"],
+)
+@pytest.mark.parametrize("renewed", [False, True])
+def test_an_authority_that_is_over_is_said(settings: Path, before: str, after: str, *, renewed: bool) -> None:
+    """Each connection under it would fail. One that is valid beside it is enough."""
+    old, _ = certify(settings.parent, "ca", -60 * DAY, -DAY)
+    if renewed:
+        new, _ = certify(settings.parent, "new", -DAY, 60 * DAY)
+        old.write_bytes(old.read_bytes() + new.read_bytes())
+    written = settings.read_text(encoding="utf-8").replace(before, after, 1).replace("UPSTREAM", "'http://127.0.0.1:1'")
+    settings.write_text(written, encoding="utf-8")
+
+    checked = CliRunner().invoke(app, ["check", "-c", str(settings)])
+
+    assert (checked.exit_code, "the certificate expired on" in checked.output) == ((0, False) if renewed else (2, True))
+
+
 @pytest.mark.parametrize("quiet", [(), ("--quiet",)])
 def test_the_findings_are_json_for_other_tools(settings: Path, quiet: tuple[str, ...]) -> None:
     """One document with the same findings as the lines, in the same order, and the same exit code."""
