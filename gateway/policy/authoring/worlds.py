@@ -247,7 +247,9 @@ def _births(tests: Sequence[Test], today: date) -> Iterator[Birthdate | None]:
         return tuple(test.ask(context).truth for test in looking)
 
     bounds = [bound for test in looking if isinstance(test, Born) for bound in (test.range.since, test.range.until)]
-    around = {near for day in bounds if day is not None for near in _with_neighbours(day)}
+    # No card has a birthdate outside these years, so a bound beyond them, such as 0001-01-01, decides about nobody.
+    known = range(EARLIEST_YEAR, today.year + 1)
+    around = {near for day in bounds if day is not None for near in _with_neighbours(day) if near.year in known}
     months = [
         date(year, month, 1)
         for year in range(max(EARLIEST_YEAR, today.year - LONGEST_LIFE), today.year + 1)
