@@ -16,7 +16,7 @@ import typer
 
 from gateway.audit.entry import Action, person_by_code
 from gateway.commands.recorded import Operator, recorded
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_OURS, EXIT_USERS, ConfigFile, fail, language, log_here, say
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, log_here, say, store_away
 from gateway.errors import StoreUnavailableError
 from gateway.instant import tokyo_time
 from gateway.limits.limits import Entry, EntryState, LimitStore
@@ -61,8 +61,7 @@ async def _store(config: Path) -> AsyncIterator[LimitStore]:
     try:
         yield store
     except StoreUnavailableError as error:
-        say(f"sekisho limits: {error}", error=True)
-        raise typer.Exit(EXIT_OURS) from None
+        raise store_away("limits", error) from None
     finally:
         await store.close()
 

@@ -19,12 +19,12 @@ from gateway.audit.entry import Action
 from gateway.commands.recorded import Operator, recorded
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
-    EXIT_OURS,
     EXIT_USERS,
     ConfigFile,
     fail,
     log_here,
     say,
+    store_away,
     typed_or_read,
 )
 from gateway.errors import StoreUnavailableError
@@ -103,8 +103,7 @@ def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     try:
         asyncio.run(work())
     except StoreUnavailableError as error:
-        say(f"sekisho sessions: the session store does not answer ({error})", error=True)
-        raise typer.Exit(EXIT_OURS) from None
+        raise store_away("sessions", error) from None
 
 
 def _selector(

@@ -24,13 +24,13 @@ from gateway.bounded_files import read_file
 from gateway.commands.recorded import Deed, Operator, Reason, recorded
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
-    EXIT_OURS,
     EXIT_USERS,
     ConfigFile,
     fail,
     language,
     say,
     say_json,
+    store_away,
     typed_or_read,
     write_document,
 )
@@ -284,8 +284,7 @@ def _with_evidence(action: Action, asked: _Asked, reason: str, operator: str, co
     try:
         asyncio.run(_do_with_evidence(action, asked, reason, operator, config))
     except StoreUnavailableError as error:
-        say(f"sekisho signature: the store of evidence does not answer ({error}), try again later", error=True)
-        raise typer.Exit(EXIT_OURS) from None
+        raise store_away("signature", error) from None
 
 
 async def _do_with_evidence(action: Action, asked: _Asked, reason: str, operator: str, config: Path) -> None:

@@ -29,12 +29,12 @@ from gateway.commands.recorded import Deed, Operator, recorded
 from gateway.commands.sessions import opened, session_fields
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
-    EXIT_OURS,
     EXIT_USERS,
     ConfigFile,
     fail,
     log_here,
     say,
+    store_away,
     typed_or_read,
 )
 from gateway.errors import StoreUnavailableError
@@ -173,7 +173,7 @@ def show(client: Client, subject: Subject, config: ConfigFile = DEFAULT_CONFIG) 
     try:
         asyncio.run(_show(config, client, typed_or_read(subject)))
     except StoreUnavailableError as error:
-        raise _away(error) from None
+        raise store_away("subjects", error) from None
 
 
 async def _show(config: Path, client: str, subject: str) -> None:
@@ -213,7 +213,7 @@ def erase(
     try:
         asyncio.run(_erase(config, client, typed_or_read(subject), reason, operator))
     except StoreUnavailableError as error:
-        raise _away(error) from None
+        raise store_away("subjects", error) from None
 
 
 async def _erase(config: Path, client: str, subject: str, reason: str, operator: str) -> None:
@@ -265,11 +265,6 @@ async def _erase_person(person: _Person, client: str, reason: str, deed: Deed) -
         say("people wrote these lines, and must remove them by hand:")
         for place in places:
             say(*place)
-
-
-def _away(error: StoreUnavailableError) -> typer.Exit:
-    say(f"sekisho subjects: a store does not answer ({error}), try again later", error=True)
-    return typer.Exit(EXIT_OURS)
 
 
 @app.command()

@@ -12,11 +12,12 @@ from typing import Annotated
 
 import typer
 
+from gateway.errors import StoreUnavailableError
 from gateway.observe.structlog_setup import line_style, set_up_logging
 from gateway.plain_text import printable, printable_json
 from gateway.settings.check import read_settings
 from gateway.settings.typed import Reading
-from gateway.yaml.mistakes import Language, Mistakes
+from gateway.yaml.mistakes import Language, Mistakes, Phrase
 
 EXIT_OURS = 1
 """We failed."""
@@ -153,6 +154,18 @@ def log_here(config: Path) -> None:
     """
     settings = read_settings(config, Reading(config.parent, Mistakes()))
     set_up_logging(style=line_style(None if settings is None else settings.node, form=None))
+
+
+_AWAY = Phrase(
+    "the store does not answer (`{}`): look at `sekisho doctor`, and try again",
+    "保存先が応答しません（`{}`）。`sekisho doctor` で確かめ、もう一度実行してください",
+)
+
+
+def store_away(command: str, error: StoreUnavailableError) -> typer.Exit:
+    """Tell an operator of a store that is away; the caller raises the returned exit."""
+    say(f"sekisho {command}: {_AWAY.say(language()).format(error.fault.value)}", error=True)
+    return typer.Exit(EXIT_OURS)
 
 
 def fail(mistakes: Mistakes) -> typer.Exit:

@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 
 from gateway.audit.chain import BEGINNING, make_line
 from gateway.cli import app
-from gateway.commands.terminal import default_config, say, say_json, say_text
+from gateway.commands.terminal import default_config, say, say_json, say_text, store_away
+from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.identity import Identity, Scope
 from gateway.limits.limits import LimitUse
 from gateway.limits.redis_limits import RedisLimits
@@ -365,3 +366,19 @@ def test_a_command_that_names_no_settings_takes_those_of_the_service(
         (tmp_path / name).touch()
 
     assert default_config(tmp_path / "here", tmp_path / "installed") == tmp_path / taken
+
+
+@pytest.mark.parametrize(("language", "words"), [("C", "try again"), ("ja_JP.UTF-8", "もう一度実行してください")])
+def test_an_operator_reads_in_her_language_that_a_store_is_away(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, language: str, words: str
+) -> None:
+    """With the fault in a word, and the exit code that asks for another try."""
+    monkeypatch.setenv("LC_ALL", language)
+
+    ended = store_away("limits", StoreUnavailableError(StoreFault.TIMEOUT))
+
+    said = capsys.readouterr().err
+    assert said.startswith("sekisho limits: ")
+    assert "`timeout`" in said
+    assert words in said
+    assert ended.exit_code == 1
