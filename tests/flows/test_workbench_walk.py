@@ -306,3 +306,21 @@ def test_the_printed_address_opens_once_and_only_in_its_browser(chromium: Browse
         expect(page.locator("main")).to_contain_text("sekisho workbench")
     first.page.reload()
     expect(first.page.get_by_role("link", name="lottery.yaml")).to_be_visible()
+
+
+def test_a_text_that_cannot_be_saved_stays(chromium: Browser, address: str, folder: Path) -> None:
+    """The sign-in has ended meanwhile: the page says so, keeps the text, and nothing is written."""
+    walk = Walk(chromium, "ja-JP")
+    walk.page.goto(address)
+    walk.page.get_by_role("link", name="lottery.yaml").click()
+    walk.settle()
+    walk.page.locator(".cm-content").focus()
+    walk.page.keyboard.press("Control+Home")
+    walk.page.keyboard.type("# 書きかけ\n")
+    walk.context.clear_cookies()
+
+    walk.page.locator("#save button").click()
+
+    expect(walk.page.locator("#unsaved")).to_contain_text("保存していません")
+    expect(walk.page.locator(".cm-content")).to_contain_text("書きかけ")
+    assert (folder / "lottery.yaml").read_text("utf-8") == LOTTERY

@@ -7,6 +7,7 @@ const area = document.getElementById("text");
 const results = document.getElementById("results");
 const state = document.getElementById("state");
 const save = document.getElementById("save");
+const unsaved = document.getElementById("unsaved");
 const words = JSON.parse(bench.dataset.words);
 
 const TYPING = 300; // milliseconds without a key until the draft is sent
@@ -299,10 +300,33 @@ results.addEventListener("click", (event) => {
   }
   if (event.target.closest("[data-print]")) window.print();
 });
-save?.addEventListener("submit", () => {
-  save.elements.text.value = view.state.doc.toString();
-  dirty = false;
+save?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  unsaved.textContent = "";
+  // A sign-in that has ended, or a workbench that was started again, answers by a page of its own: the text would be
+  // gone with this one. So the form goes only where another form of this page is still taken.
+  if (await isTaken()) {
+    save.elements.text.value = view.state.doc.toString();
+    dirty = false;
+    save.submit();
+  } else {
+    unsaved.textContent = words.text_stays;
+  }
 });
+
+async function isTaken() {
+  area.value = view.state.doc.toString();
+  try {
+    const sent = await fetch(draft.action, {
+      method: "POST",
+      headers: { Accept: "application/json" },
+      body: new URLSearchParams(new FormData(draft)),
+    });
+    return sent.ok && !sent.redirected;
+  } catch {
+    return false;
+  }
+}
 window.addEventListener("beforeunload", (event) => {
   if (dirty) event.preventDefault();
 });
