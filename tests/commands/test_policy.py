@@ -90,7 +90,7 @@ def test_a_failing_example_shows_its_trace(tmp_path: Path) -> None:
     result = sekisho("policy", "test", str(file))
 
     assert "      1. all: fits" in result.stdout
-    assert "      adult: no (is at least 18, from the birthday)" in result.stdout
+    assert "      adult: no (asked: is at least 18, from the birthday)" in result.stdout
 
 
 def test_a_table_is_tested_beside_the_examples(tmp_path: Path) -> None:
