@@ -13,9 +13,9 @@ from gateway.yaml.mistakes import Mistakes, Phrase, Where, write
 _FENCE = re.compile(r"^(?:```|~~~)[\w-]*\s*$", re.MULTILINE)
 _MERGE = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?: .*)?$", re.MULTILINE)
 _MARKS = (
-    (re.compile(r"> ?"), Phrase("the mark of a quoted letter", "引用の印")),
-    (re.compile(r"\+"), Phrase("the mark of a difference", "差分の印")),
-    (re.compile(r" *\d+[:|\t] ?"), Phrase("the number of a line", "行の番号")),
+    (re.compile(r"\A> ?"), Phrase("the mark of a quoted letter", "引用の印")),
+    (re.compile(r"\A\+"), Phrase("the mark of a difference", "差分の印")),
+    (re.compile(r"\A *+\d++[:|\t] ?"), Phrase("the number of a line", "行の番号")),
 )
 _FEWEST = 3
 """Lines that all begin with a mark; a file of two such lines may mean them."""

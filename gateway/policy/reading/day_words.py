@@ -53,7 +53,7 @@ _MANY_NUMBERED = re.compile(
     rf"{_EVERY_MONTH}第?([1-5{_NUMERALS}])\s*(?:[・,/及びと、]|および)+\s*第?([1-5{_NUMERALS}])\s*([{_WEEK}]曜?日?)"
 )
 _MOVED = re.compile(
-    r"(?P<days>[^()]+?)\s*\((?:その日が|[^()]{1,6}?が)?(?P<when>祝日|祝休日|休日|土日祝日?|土・日・祝日?|土日)"
+    r"(?P<days>[^()]{1,80})\((?:その日が|[^()]{1,6}?が)?(?P<when>祝日|祝休日|休日|土日祝日?|土・日・祝日?|土日)"
     r"(?:のとき|の時|の場合|に当たるとき|に当たる場合|にあたるとき|にあたる場合|なら|であれば)は?[、,]?\s*(?:その)?"
     r"(?P<to>翌平日|次の平日|直後の平日|翌日|前平日|前の平日|直前の平日|前日)(?:に(?:休館|振替)?|へ)?\)"
 )
@@ -139,7 +139,7 @@ def _moved_as_written(text: str) -> str:
         return ""
     when = "祝日" if found["when"] in ("祝日", "祝休日") or _is_of_week(found["days"]) else "土日祝"
     to = "前平日" if found["to"].startswith(("前", "直前")) else "翌平日"
-    return f"{found['days']}（{when}のときは{to}）"
+    return f"{found['days'].strip()}（{when}のときは{to}）"
 
 
 def _is_of_week(word: str) -> bool:

@@ -52,7 +52,7 @@ _LISTS = frozenset(
 
 _QUOTES = "“”„‟‘’「」『』＂＇"
 
-_ENDS = re.compile(r"[,，、;；。]+$")
+_ENDS = ",，、;；。"
 """Signs that end a line of a letter or of another language, and no name."""
 
 MAX_NAME = 80
@@ -193,11 +193,11 @@ class Reader:
             remedy = Phrase(f"write `{text[1:-1]}`", f"`{text[1:-1]}` と書いてください")
             self.mistakes.add(node.where, said, remedy)
             return None
-        if isinstance(node, Scalar) and node.plain and (end := _ENDS.search(text)) is not None and end.start():
-            said = Phrase(
-                f"`{end[0]}` at the end of the name `{text}`", f"名前 `{text}` の終わりに `{end[0]}` があります"
-            )
-            self.corrected(node, said, text[: end.start()])
+        begin = text.rstrip(_ENDS)
+        if isinstance(node, Scalar) and node.plain and begin and begin != text:
+            end = text[len(begin) :]
+            said = Phrase(f"`{end}` at the end of the name `{text}`", f"名前 `{text}` の終わりに `{end}` があります")
+            self.corrected(node, said, begin)
             return None
         if len(text) > MAX_NAME or any(category(sign).startswith("C") for sign in text):
             said = Phrase(f"this is not a valid name for {what.en}", f"{what.ja}として使えない名前です")
