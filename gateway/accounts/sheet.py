@@ -176,6 +176,24 @@ def _value(cell: str, where: Where, mistakes: Mistakes) -> str:
 
 def _person(cells: Mapping[str, str], where: Where, app: str, keys: Secrets, mistakes: Mistakes) -> Marks | None:
     code, mark = cells.get("code", ""), cells.get("mark", "")
+    if code and mark:
+        what = Phrase(
+            "this row names a person twice: by a code and by a mark",
+            "この行は、コードとしるしの両方で本人を示しています",
+        )
+        mistakes.add(where, what, Phrase("leave one of both cells empty", "どちらか一方を空欄にしてください"))
+        return None
+    for key, said in (("role", "役割"), ("state", "状態")):
+        if cells.get(key, "") and not (code or mark):
+            what = Phrase(
+                f"this row has a {key}, and names no person who would get it",
+                f"{said}が書かれていますが、だれのものかわかりません",
+            )
+            remedy = Phrase(
+                f"write the person's code or mark, or leave the {key} empty",
+                f"本人のコードかしるしを書くか、{said}を空欄にしてください",
+            )
+            mistakes.add(where, what, remedy)
     if code:
         folded = fold_code(normalize("NFKC", code))
         if folded is None:
