@@ -289,7 +289,7 @@ class NotAPlace:
     """The text names no place, or more than one."""
 
     reason: str
-    """`unknown`, `ambiguous`, `ward`, `check_digit`, `zero`, `two_codes` or `former`."""
+    """`unknown`, `ambiguous`, `ward`, `check_digit`, `zero`, `two_codes`, `former` or `several`."""
     candidates: tuple[str, ...] = ()
     """The places that can have been meant, in words a policy accepts."""
 
@@ -315,6 +315,8 @@ def find_place(written: str) -> Place | NotAPlace:
     former = places.former.get(name)
     if former is not None:
         return NotAPlace("former", _names(places, former.now))
+    if several := _several(places, written):
+        return NotAPlace("several", several)
     prefectures = tuple(place.prefecture for place in places.places.values() if not place.municipality)
     shortened = tuple(full for full in prefectures if full[:-1] == name)
     # Both sides in hiragana: ツクバ市 for つくば市, and さっぽろ is still too far from 札幌.
@@ -325,6 +327,31 @@ def find_place(written: str) -> Place | NotAPlace:
             return NotAPlace("unknown", _names(places, read))
     close = shortened or kana or tuple(get_close_matches(name, places.spelled, n=3, cutoff=0.6))
     return NotAPlace("unknown", tuple(_as_written(places, spelling) for spelling in close))
+
+
+_SPECIAL_WARDS = re.compile(r"(?:東京都?)?の?(?:23|二十三)?(?:特別区|区)(?:部|内|全域)?")
+_PREFECTURES = {
+    "東北": "青森県 岩手県 宮城県 秋田県 山形県 福島県",
+    "関東": "茨城県 栃木県 群馬県 埼玉県 千葉県 東京都 神奈川県",
+    "1都6県": "茨城県 栃木県 群馬県 埼玉県 千葉県 東京都 神奈川県",
+    "1都3県": "埼玉県 千葉県 東京都 神奈川県",
+    "四国": "徳島県 香川県 愛媛県 高知県",
+    "北陸3県": "富山県 石川県 福井県",
+    "東海3県": "岐阜県 愛知県 三重県",
+    "東海4県": "岐阜県 静岡県 愛知県 三重県",
+}
+"""Names of several prefectures that mean the same ones to everybody; 首都圏, 近畿 and 九州 do not."""
+
+
+def _several(places: Table, written: str) -> tuple[str, ...]:
+    """Return the places that one name of several means, such as 東京23区 or 一都三県; none if it is no such name."""
+    half = normalize("NFKC", written).strip()
+    named = _SPECIAL_WARDS.fullmatch(half)
+    if named is not None and ("23" in half or "三" in half or "特別" in half):
+        return _names(places, (code for code in places.places if re.fullmatch("131[0-2][0-9]", code)))
+    counted = half.translate(str.maketrans("一二三四五六", "123456"))
+    names = (half.removesuffix("地方"), counted, re.sub("(?<=東北|関東)[67]県$|(?<=4国)4県$", "", counted))
+    return tuple(next((_PREFECTURES[name] for name in names if name in _PREFECTURES), "").split())
 
 
 def _by_code(places: Table, written: str) -> Place | NotAPlace:

@@ -21,8 +21,9 @@ WORDS: Mapping[str, Phrase] = {
 
 DESCRIPTIONS: Mapping[str, Phrase] = {
     "policy": Phrase(
-        "The policy's name: small letters, digits and hyphens. Metrics and the audit trail show it.",
-        "ポリシーの名前（英小文字・数字・ハイフン）。メトリクスと監査記録に現れます。",
+        "The policy's name: words of any language on one line, at most 80 characters. Metrics and the audit trail "
+        "show it.",
+        "ポリシーの名前。日本語も使えます（一行、80文字以内）。メトリクスと監査記録に現れます。",
     ),
     "title": Phrase("The policy's title for people.", "人に見せるポリシーの題名。"),
     "purpose": Phrase(

@@ -21,7 +21,7 @@ from gateway.policy.decide import rule_scopes
 from gateway.policy.policy import Accounts, Allow, Match, Policy, Rule, Say, Source
 from gateway.policy.reading.japanese_words import word_for
 from gateway.policy.reading.meant import meant_seconds
-from gateway.policy.reading.parse_conditions import ConditionReader, Lists
+from gateway.policy.reading.parse_conditions import ConditionReader, Lists, Naming
 from gateway.policy.reading.parse_examples import example_reader
 from gateway.policy.reading.parse_limits import LimitReader
 from gateway.policy.reading.parse_values import Reader
@@ -61,6 +61,7 @@ MORE_METHODS = tuple(REGISTERED.values())
 
 _RULE = Phrase("a rule", "規則")
 _OUTSIDE = Phrase("lies outside the folder, so it is not read here", "フォルダーの外にあるため、ここでは読みません")
+_UNREADABLE = Phrase("cannot be read", "読めません")
 _WHOLE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*(/[^?#]*)?(?:[?#].*)?")
 _HOST_AND_PATH = re.compile(
     r"(?:localhost|(?:[A-Za-z0-9-]+\.)+(?!php|html?|jsp|cgi|aspx?|do|pl|css|js)[A-Za-z]{2,})(?::\d+)?(/[^?#]*)(?:[?#].*)?"
@@ -75,6 +76,20 @@ _SURELY_MEANT = {"∗": "*", "⁎": "*", "✱": "*", "＊": "*", "∕": "/", "�
 LOOK_ALIKES = _SURELY_MEANT | {"※": "*", "×": "*", "✕": "*", "￥": "/", "¥": "/", "…": "**", "‥": "**", "〜": "~"}
 """Signs in a path that look like one that its author means, and the one to write: no rule would see them otherwise."""
 _PLAIN_SIGNS = str.maketrans(LOOK_ALIKES)
+
+_EVERYTHING = frozenset(
+    (
+        *("全部", "全て", "すべて", "ぜんぶ", "全項目", "全情報", "全事実", "一式", "4情報", "四情報", "基本4情報"),
+        *("all", "any", "everything", "full", "*", "＊", "true", "yes", "はい"),
+    )
+)
+_NOTHING = frozenset(
+    (
+        *("なし", "無し", "無", "ない", "不要", "いいえ", "非開示"),
+        *("none", "nothing", "nobody", "no", "false", "null", "~", "-"),
+    )
+)
+"""Texts under `disclose` that name no fact: an author who writes one means each of them, or none."""
 
 _HEADER_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -116,22 +131,37 @@ class _Sources:
         self.data: dict[Path, bytes] = {}
         self._may_read = may_read
 
-    def read(self, path: Path, name: str) -> Node | None:
+    def read(self, path: Path, name: str, naming: Naming | None = None) -> Node | None:
+        """Return the tree of a file, which `name` is in messages; `naming`: the line that names it."""
         if self._may_read is not None and not self._may_read(path):
             # The same words for a file that is there and for one that is not.
-            self.mistakes.add(Where(name), _OUTSIDE)
+            self._not_read(name, naming, _OUTSIDE)
             return None
-        before = len(self.mistakes)
         try:
             data = read_file(path, MAX_BYTES)
         except OSError:
             # Said in the reader's words; the path is watched, so that it may appear.
             self.data[path] = b""
-            read_yaml_file(path, self.mistakes, name)
-            if len(self.mistakes) == before:
-                self.mistakes.add(Where(name), Phrase("cannot be read", "読めません"))
+            found = Mistakes()
+            read_yaml_file(path, found, name)
+            why = next((mistake.what for mistake in found if mistake.where == Where(name)), _UNREADABLE)
+            self._not_read(name, naming, why)
             return None
         return self.take(path, data, name)
+
+    def _not_read(self, name: str, naming: Naming | None, why: Phrase) -> None:
+        """Note a file that is not read, in the line that names it, since there is no line in the file to look at."""
+        if naming is None:
+            self.mistakes.add(Where(name), why)
+            return
+        what = Phrase(
+            f"`{naming.key}` names the file `{name}`: {why.en}", f"`{naming.key}` のファイル `{name}`：{why.ja}"
+        )
+        remedy = Phrase(
+            f"write the path of a file as seen from the folder of `{naming.where.file}`",
+            f"`{naming.where.file}` のあるフォルダーから見たファイルの場所を書いてください",
+        )
+        self.mistakes.add(naming.where, what, remedy)
 
     def take(self, path: Path, data: bytes, name: str) -> Node | None:
         self.data[path] = data
@@ -214,7 +244,7 @@ class _PolicyReader(Reader):
                 # Used twice is used once; a circle ends here.
                 continue
             seen.add(other.resolve())
-            root = self._sources.read(other, shown)
+            root = self._sources.read(other, shown, Naming("use", scalar.where))
             if root is None:
                 note_slips(scalar, self.mistakes)
             table = None if root is None else self.table(root, KEYS, Phrase("conditions", "条件"))
@@ -549,6 +579,23 @@ class _PolicyReader(Reader):
             elif name not in conditions and (fact := word_for(name, tuple(Fact))) is not None:
                 what = Phrase(f"there is no fact or condition `{name}`", f"`{name}` という事実・条件はありません")
                 self.corrected(scalar, what, fact)
+            elif name not in conditions and name.strip().lower() in _EVERYTHING:
+                what = Phrase(f"`{name}` names no fact", f"`{name}` という事実はありません")
+                facts = ", ".join(Fact)
+                remedy = Phrase(
+                    f"name each fact that the application needs, since the person reads them: `disclose: [{facts}]` "
+                    "is all of them",
+                    "本人に示すため、アプリが必要とする事実を一つずつ書いてください"
+                    f"（すべてなら `disclose: [{facts}]`）",
+                )
+                self.mistakes.add(scalar.where, what, remedy)
+            elif name not in conditions and name.strip().lower() in _NOTHING:
+                what = Phrase(f"`{name}` names no fact", f"`{name}` という事実はありません")
+                remedy = Phrase(
+                    "leave `disclose` out, and the application is told nothing",
+                    "何も伝えないなら、`disclose` の行を消してください",
+                )
+                self.mistakes.add(scalar.where, what, remedy)
             elif name not in conditions:
                 self.unknown_name(scalar, [*Fact, *conditions], Phrase("fact or condition", "事実・条件"))
             elif not _HEADER_NAME.fullmatch(name):

@@ -54,7 +54,7 @@ from gateway.policy.subject_code import fold_code
 from gateway.policy.switches import NAME as SWITCH_NAME
 from gateway.policy.town import Town, town_of
 from gateway.policy.verdict import ActingFact, Fact, SignedFact, Words, header_word
-from gateway.yaml.mistakes import Fix, Mistakes, Phrase, write
+from gateway.yaml.mistakes import Fix, Mistakes, Phrase, Where, write
 from gateway.yaml.slips import note_slips
 from gateway.yaml.tree import Entry, Items, Node, Scalar, Table, kind_of
 
@@ -85,12 +85,20 @@ class Written:
     file: str
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """The key and the place in a policy that name another file."""
+
+    key: str
+    where: Where
+
+
 @dataclass(slots=True)
 class Lists:
     """The subject lists read so far, by the path they are known under."""
 
-    read: Callable[[Path, str], Node | None]
-    """Reads a file as YAML, given its path and what messages call it."""
+    read: Callable[[Path, str, Naming], Node | None]
+    """Reads a file as YAML, given its path, what messages call it, and what names it."""
     entries: dict[str, Mapping[str, ListEntry]] = field(default_factory=dict)
 
 
@@ -423,12 +431,13 @@ class ConditionReader(Reader):
         self.mistakes.add(node.where, what, write(f"{key}: {{in: {line}}}"), fix)
         return Table((Entry("in", node.where, node),), node.where)
 
-    def _place(self, scalar: Scalar) -> str | None:
+    def _place(self, scalar: Scalar, *, single: bool = False) -> str | None:
+        """Return the code of a place; `single`: no list of places can stand here."""
         note_slips(scalar, self.mistakes)
         place = find_place(scalar.text)
         if not isinstance(place, NotAPlace):
             return place.code
-        some = ", ".join(f"`{name}`" for name in place.candidates[:12])
+        some = ", ".join(f"`{name}`" for name in place.candidates[: None if place.reason == "several" else 12])
         said = some.replace(", ", "、")
         write = Phrase(f"write {some}", f"{said} のように書いてください") if some else None
         what: Phrase
@@ -465,6 +474,14 @@ class ConditionReader(Reader):
                     f"write `{one.full_code}` or `{two.full_code}`",
                     f"`{one.full_code}` か `{two.full_code}` と書いてください",
                 )
+            case "several" if single:
+                what = Phrase(f"`{scalar.text}` is several places", f"`{scalar.text}` は一つの場所ではありません")
+                remedy = Phrase(f"write one of {some}", f"{said} のいずれかを書いてください")
+            case "several":
+                line = ", ".join(place.candidates)
+                what = Phrase(f"`{scalar.text}` is several places", f"`{scalar.text}` は一つの場所ではありません")
+                self.corrected(scalar, what, f"in: [{line}]", certain=False)
+                return None
             case "former":
                 what = Phrase(f"`{scalar.text}` is a former name", f"`{scalar.text}` は以前の名前です")
                 remedy = write
@@ -490,8 +507,9 @@ class ConditionReader(Reader):
         if key not in self._lists.entries:
             # Its name in messages, relative to the file that names it, as its author sees it.
             shown = str(Path(written.file).parent / text)
+            place = written.entry.where if value is None else value.where
             before = len(self.mistakes)
-            root = self._lists.read(Path(key), shown)
+            root = self._lists.read(Path(key), shown, Naming("in", place))
             if root is None and isinstance(value, Scalar):
                 # A full-width sign in its name is the likely reason.
                 note_slips(value, self.mistakes)
@@ -671,7 +689,7 @@ class ConditionReader(Reader):
             return self.listed(node, what), ""
         before = len(self.mistakes)
         shown = str(Path(written.file).parent / node.text)
-        root = self._lists.read(written.folder / node.text, shown)
+        root = self._lists.read(written.folder / node.text, shown, Naming("in", node.where))
         if root is None:
             note_slips(node, self.mistakes)
             if len(self.mistakes) == before:
@@ -705,7 +723,7 @@ class ConditionReader(Reader):
         )
         if of_node is None or in_node is None or not isinstance(of_node, Scalar):
             return None
-        code = self._place(of_node)
+        code = self._place(of_node, single=True)
         if code is None:
             return None
         if not place_table().places[code].municipality or place_table().places[code].is_city:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from unicodedata import normalize
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from gateway.policy.reading.meant import meant_day
 from gateway.policy.reading.parse import LOOK_ALIKES, parse_policy
 from gateway.yaml.mistakes import Language, Mistakes
-from tests.policy.reading.typing_mistakes import CONDITIONS, DAYS, EXAMPLES, RULES
+from tests.policy.reading.typing_mistakes import BOTH, CONDITIONS, DAYS, EXAMPLES, RULES
 
 HEAD = """policy: p
 purpose: {ja: 確認のため}
@@ -247,3 +248,25 @@ def test_what_a_message_calls_certain_is_the_cure(text: str, messages: tuple[str
         again = Mistakes()
         parse_policy("\n".join(lines), again)
         assert mistake not in list(again), mistake
+
+
+@pytest.mark.parametrize(("good", "text", "english", "japanese"), BOTH)
+def test_a_slip_is_said_in_both_languages(
+    good: str, text: str, english: tuple[str, ...], japanese: tuple[str, ...]
+) -> None:
+    """Names of several places, all facts or none, files that are not there: the line, the reason and the cure."""
+    whole = (HEAD + RULE).replace(good, text)
+    assert (tuple(said(whole)), tuple(said(whole, Language.JA))) == (english, japanese)
+
+
+def test_a_list_that_is_not_there_is_said_where_it_is_named(tmp_path: Path) -> None:
+    """The line stands in the file that a policy uses, and a file outside of the folder has the same place."""
+    (tmp_path / "shared.yaml").write_text("conditions:\n  名簿: {subject: {in: lists/none.csv}}\n", encoding="utf-8")
+    for may_read, why in (
+        (None, "there is no such file"),
+        (lambda path: "lists" not in path.parts, "lies outside the folder, so it is not read here"),
+    ):
+        mistakes = Mistakes()
+        parse_policy(f"use: shared.yaml\n{HEAD}{RULE}", mistakes, folder=tmp_path, may_read=may_read)
+        line = f"shared.yaml:2:22: `in` names the file `lists/none.csv`: {why}"
+        assert [str(mistake).partition(", write")[0] for mistake in mistakes] == [line]

@@ -965,3 +965,84 @@ EXAMPLES: list[tuple[str, str, tuple[str, ...]]] = [
     ),
 ]
 """The good part of an example, the text in its place, and what is said."""
+
+_WARDS = (
+    "東京都千代田区, 東京都中央区, 東京都港区, 東京都新宿区, 東京都文京区, 東京都台東区, 東京都墨田区, 東京都江東区, 東京都品川区, "
+    "東京都目黒区, 東京都大田区, 東京都世田谷区, 東京都渋谷区, 東京都中野区, 東京都杉並区, 東京都豊島区, 東京都北区, 東京都荒川区, "
+    "東京都板橋区, 東京都練馬区, 東京都足立区, 東京都葛飾区, 東京都江戸川区"
+)
+_FACTS = "subject, name, address, birthdate, gender, prefecture, municipality, municipality_code, town, town_canonical, age, signed_in_at"
+
+BOTH: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
+    *(
+        (
+            "[横浜市]",
+            f"[{several}]",
+            (f"4:25: `{several}` is several places, write `in: [{_WARDS}]`",),
+            (f"4:25: `{several}` は一つの場所ではありません、`in: [{_WARDS}]` と書いてください",),
+        )
+        for several in ("東京23区", "東京都23区", "23区", "二十三区", "東京の特別区", "東京都の特別区")
+    ),
+    (
+        "[横浜市]",
+        "[一都三県]",
+        ("4:25: `一都三県` is several places, write `in: [埼玉県, 千葉県, 東京都, 神奈川県]`",),
+        ("4:25: `一都三県` は一つの場所ではありません、`in: [埼玉県, 千葉県, 東京都, 神奈川県]` と書いてください",),
+    ),
+    (
+        "[横浜市]",
+        "四国地方",
+        ("4:24: `四国地方` is several places, write `in: [徳島県, 香川県, 愛媛県, 高知県]`",),
+        ("4:24: `四国地方` は一つの場所ではありません、`in: [徳島県, 香川県, 愛媛県, 高知県]` と書いてください",),
+    ),
+    *(
+        (
+            "require:",
+            f"disclose: {every}, require:",
+            (
+                f"7:47: `{every}` names no fact, name each fact that the application needs, since the person reads them: `disclose: [{_FACTS}]` is all of them",
+            ),
+            (
+                f"7:47: `{every}` という事実はありません、本人に示すため、アプリが必要とする事実を一つずつ書いてください（すべてなら `disclose: [{_FACTS}]`）",
+            ),
+        )
+        for every in ("全部", "全て", "すべて", "all", "All", "4情報")
+    ),
+    *(
+        (
+            "require:",
+            f"disclose: [{nothing}], require:",
+            (f"7:48: `{nothing}` names no fact, leave `disclose` out, and the application is told nothing",),
+            (f"7:48: `{nothing}` という事実はありません、何も伝えないなら、`disclose` の行を消してください",),
+        )
+        for nothing in ("なし", "none", "不要")
+    ),
+    *(
+        (
+            "{residence: {in: [横浜市]}}",
+            condition,
+            (
+                f"{place}: `in` names the file `lists/nai.{kind}`: there is no such file, write the path of a file as seen from the folder of `policy.yaml`",
+            ),
+            (
+                f"{place}: `in` のファイル `lists/nai.{kind}`：このファイルはありません、`policy.yaml` のあるフォルダーから見たファイルの場所を書いてください",
+            ),
+        )
+        for condition, place, kind in (
+            ("{subject: {in: lists/nai.yaml}}", "4:22", "yaml"),
+            ("{dates: {in: lists/nai.csv}}", "4:20", "csv"),
+            ("{town: {of: 市川市, in: lists/nai.csv}}", "4:28", "csv"),
+        )
+    ),
+    (
+        "rules:",
+        "use: nai.yaml\nrules:",
+        (
+            "6:6: `use` names the file `nai.yaml`: there is no such file, write the path of a file as seen from the folder of `policy.yaml`",
+        ),
+        (
+            "6:6: `use` のファイル `nai.yaml`：このファイルはありません、`policy.yaml` のあるフォルダーから見たファイルの場所を書いてください",
+        ),
+    ),
+]
+"""A part of the good policy, the text in its place, and what is said in English and in Japanese."""
