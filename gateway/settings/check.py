@@ -41,8 +41,9 @@ from gateway.settings.settings import (
 )
 from gateway.settings.typed import Reading, read_values
 from gateway.wire.http1 import WHOLE_TOKEN
-from gateway.yaml.mistakes import Phrase
-from gateway.yaml.read import read_yaml_file
+from gateway.yaml.mistakes import Mistakes, Phrase
+from gateway.yaml.read import read_secretive_file
+from gateway.yaml.tree import Node
 
 _APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _HOST = re.compile(r"(?=.{1,253}$)[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,62})(?:\.[0-9A-Za-z_][0-9A-Za-z_-]{0,62})*\.?")
@@ -61,8 +62,13 @@ def read_settings(path: Path, reading: Reading) -> Settings | None:
 
     Settings with a mistake noted may be checked further, and must not be run.
     """
-    tree = read_yaml_file(path, reading.mistakes)
-    settings = None if tree is None else read_values(Settings, tree, reading)
+
+    def typed(tree: Node, mistakes: Mistakes) -> Settings | None:
+        reading.places.clear()
+        reading.broken.clear()
+        return read_values(Settings, tree, replace(reading, mistakes=mistakes))
+
+    settings = read_secretive_file(path, reading.mistakes, typed)
     return None if settings is None else _with_ascii_hosts(settings)
 
 

@@ -12,9 +12,10 @@ The readers know the meaning of each key. Noticing that a file has changed lives
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -32,10 +33,13 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from gateway.yaml.broken_lines import Stop, mend, mixed_list
+from gateway.yaml.hidden import hide_secrets, shown
 from gateway.yaml.mistakes import Mistake, Mistakes, Phrase, Where, write
 from gateway.yaml.pasted import note_pasted
 from gateway.yaml.slips import SLIPS, cut_sentences, instead, quoted_line, repair, without_unseen
 from gateway.yaml.tree import MAX_DEPTH, Entry, Items, Node, Scalar, Table
+
+T = TypeVar("T")
 
 MAX_BYTES = 16 * 1024 * 1024
 """Bytes of one file: a subject list of some 200,000 entries."""
@@ -50,17 +54,58 @@ def read_yaml_file(path: Path, mistakes: Mistakes, name: str | None = None) -> N
     `name` is the file's name in messages; the default is its path.
     """
     where = Where(name or str(path))
+    data = _bytes_of(path, where, mistakes)
+    return None if data is None else read_yaml(data, where.file, mistakes)
+
+
+def read_secretive_file(path: Path, mistakes: Mistakes, use: Callable[[Node, Mistakes], T]) -> T | None:
+    """Return what `use` makes of a file that may hold a secret; no mistake repeats one.
+
+    The second reading of a file with mistakes is of the text without its secrets, and `use` gets that tree.
+    """
+    where = Where(str(path))
+    data = _bytes_of(path, where, mistakes)
+    if data is None:
+        return None
+
+    def read(content: bytes | str, found: Mistakes) -> T | None:
+        tree = read_yaml(content, where.file, found)
+        return None if tree is None else use(tree, found)
+
+    first = Mistakes()
+    made = read(data, first)
+    text = decode(data, where.file, Mistakes()) if len(first) else None
+    if text is None:
+        mistakes.extend(first)
+        return made
+    hidden = Mistakes()
+    made = read(hide_secrets(text), hidden)
+    if len(hidden):
+        mistakes.extend(map(shown, hidden))
+    else:
+        # The secret itself has the slip, so nothing of the words can be repeated.
+        for mistake in first:
+            mistakes.add(mistake.where, _IN_SECRET, _QUOTE_SECRET)
+    return made
+
+
+_IN_SECRET = Phrase(
+    "this value cannot be read, and is not repeated because it may be a secret",
+    "この値は読めません（秘密かもしれないため、ここには示しません）",
+)
+_QUOTE_SECRET = Phrase("put it in single quotes", "値を '…' で囲んでください")
+
+
+def _bytes_of(path: Path, where: Where, mistakes: Mistakes) -> bytes | None:
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         mistakes.add(where, Phrase("there is no such file", "このファイルはありません"))
-        return None
     except OSError as error:
         reason = error.strerror or "unreadable"
         mistakes.add(where, Phrase(f"cannot be read: {reason}", f"読めません（{reason}）"))
-        return None
-    return read_yaml(data, where.file, mistakes)
+    return None
 
 
 _OPENED_TOO_OFTEN = re.compile(rf"(?:[\[{{][ \t]*){{{MAX_DEPTH + 1}}}")
