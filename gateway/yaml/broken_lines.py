@@ -121,13 +121,32 @@ def _first_that_helps(
         for mending in _mendings(lines, number):
             tried = scan("\n".join([*lines[:number], mending.line, *lines[number + 1 :]]))
             if tried is None:
-                return number, mending, None
+                best = (number, mending, None)
+                break
             further = tried.line > (stop.line if best is None or best[2] is None else best[2].line)
             if further or (best is None and quotes and tried.words != stop.words and tried.line > number):
                 best = (number, mending, tried)
         if best is not None:
-            return best
+            return best if best[1].certain else _mark_above(lines, near, best, scan)
     return None
+
+
+def _mark_above(
+    lines: list[str],
+    near: range,
+    found: tuple[int, _Mending, Stop | None],
+    scan: Callable[[str], Stop | None],
+) -> tuple[int, _Mending, Stop | None]:
+    """Return the mending of a mark above a line, if it helps as much as what was found for the line itself.
+
+    The scanner takes `1) name: r` for a key, and stumbles over the line below, which is right.
+    """
+    for number in (each for each in near if each < found[0]):
+        for mending in _other_marks(lines[number]):
+            tried = scan("\n".join([*lines[:number], mending.line, *lines[number + 1 :]]))
+            if tried is None or (found[2] is not None and tried.line >= found[2].line):
+                return number, mending, tried
+    return found
 
 
 def _note(slips: Mistakes, start: Where, line: str, mending: _Mending, origins: list[int] | None) -> None:
@@ -374,17 +393,23 @@ def _wrong_closing(line: str, place: int, waiting: list[tuple[str, int]]) -> Ite
 
 
 _OTHER_DASH = re.compile(
-    r"^(?P<before>\s*)(?P<sign>[ー―—–‐‑−－・●○■◆*＊]|\(?\d{1,2}[.)．）]|[①-⑳])[ \u3000]*(?P<rest>\S.*)$"
+    r"^(?P<before>\s*)(?P<sign>(?:[(（]?[A-Za-zア-ンｱ-ﾝあ-んⅠ-Ⅻ一二三四五六七八九十]{1,2}[)）]|[-－ー―—–‐‑−・●○■◆]{2,5}|[+＋※>＞])"
+    r"(?=[ \u3000]{0,9}[^\s:]{1,80}:(?:\s|$))|[ー―—–‐‑−－・●○■◆*＊]|[(（]?\d{1,2}[.)．）、]|[①-⑳])"
+    r"[ \u3000]*(?P<rest>\S.*)$"
 )
 _ITEM = re.compile(r"^(?P<before> *)- ")
 
 
-def _items(line: str, above: list[str]) -> Iterator[_Mending]:
-    """An item of a list that begins with another sign, with none, or at another depth; and a hyphen outside of one."""
+def _other_marks(line: str) -> Iterator[_Mending]:
     found = _OTHER_DASH.match(line)
     if found is not None:
         what = Phrase(f"a sign `{found['sign']}` that is no hyphen", f"ハイフンでない「{found['sign']}」")
         yield _Mending(f"{found['before']}- {found['rest']}", what, column=found.start("sign"))
+
+
+def _items(line: str, above: list[str]) -> Iterator[_Mending]:
+    """An item of a list that begins with another sign, with none, or at another depth; and a hyphen outside of one."""
+    yield from _other_marks(line)
     indent = len(line) - len(line.lstrip(" "))
     depths = [len(each["before"]) for each in map(_ITEM.match, above) if each is not None]
     if indent in depths and not line.lstrip().startswith("-"):

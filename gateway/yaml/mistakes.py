@@ -9,6 +9,7 @@ from enum import StrEnum
 from unicodedata import normalize
 
 from gateway.plain_text import printable
+from gateway.yaml.look_alikes import looks_like, named, odd_signs
 
 
 class Language(StrEnum):
@@ -124,6 +125,9 @@ class Mistakes:
 def did_you_mean(word: str, known: Iterable[str]) -> Phrase | None:
     """Return a remedy naming the known word that was probably meant."""
     words = list(known)
+    for candidate in words:
+        if looks_like(word, candidate):
+            return _alike(word, candidate)
     folded = normalize("NFKC", word).strip().lower().replace("-", "_").replace(" ", "_")
     by_fold = {candidate.lower().replace("-", "_").replace(" ", "_"): candidate for candidate in words}
     if folded in by_fold:
@@ -135,6 +139,17 @@ def did_you_mean(word: str, known: Iterable[str]) -> Phrase | None:
     if not close:
         return None
     return Phrase(f"did you mean `{close[0]}`?", f"`{close[0]}` のことですか")
+
+
+def _alike(word: str, meant: str) -> Phrase:
+    """Return the remedy for a word that looks the same as the one that is meant, with the signs that differ."""
+    pairs = [(named(sign), named(right)) for sign, right in odd_signs(word, meant)]
+    english = ", ".join(f"{sign[0]} stands where it has {right[0]}" for sign, right in pairs)
+    japanese = "、".join(f"{right[1]}のところが{sign[1]}" for sign, right in pairs)
+    return Phrase(
+        f"did you mean `{meant}`, which looks the same? {english}",
+        f"見た目が同じ `{meant}` のことですか（{japanese}になっています）",
+    )
 
 
 def write(line: str) -> Phrase:

@@ -24,13 +24,14 @@ from gateway.policy.reading.meant import meant_seconds
 from gateway.policy.reading.parse_conditions import ConditionReader, Lists, Naming
 from gateway.policy.reading.parse_examples import example_reader
 from gateway.policy.reading.parse_limits import LimitReader
-from gateway.policy.reading.parse_values import Reader
+from gateway.policy.reading.parse_values import Reader, other_script
 from gateway.policy.reading.sheets import is_sheet, read_sheet
 from gateway.policy.verdict import Fact, RuleId, Sign, Words, header_word
 from gateway.request.same_site import LONGEST_ORIGIN, ORIGIN
 from gateway.settings.origin import is_loopback, origin_of
 from gateway.wire.methods import METHODS as COMMON_METHODS
 from gateway.wire.methods import REGISTERED
+from gateway.yaml.look_alikes import in_latin
 from gateway.yaml.mistakes import Fix, Mistakes, Phrase, Where, write
 from gateway.yaml.read import MAX_BYTES, read_yaml, read_yaml_file
 from gateway.yaml.slips import note_slips
@@ -514,6 +515,9 @@ class _PolicyReader(Reader):
                 f"パスに使えない記号「{odd}」（U+{ord(odd):04X}）",
             )
             self.corrected(scalar, what, line, certain=odd in _SURELY_MEANT)
+            return None
+        if (latin := in_latin(text)) != text:
+            self.corrected(scalar, other_script(text, latin), latin)
             return None
         if not text.startswith("/"):
             if note_slips(scalar, self.mistakes):

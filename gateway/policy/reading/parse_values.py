@@ -26,6 +26,7 @@ from gateway.policy.reading.meant import (
 )
 from gateway.policy.verdict import Words
 from gateway.settings.typed import duration_of
+from gateway.yaml.look_alikes import in_latin, named, odd_signs
 from gateway.yaml.mistakes import Fix, Mistakes, Phrase, did_you_mean, one_of, write
 from gateway.yaml.slips import note_slips
 from gateway.yaml.tree import Entry, Items, Node, Scalar, Table, kind_of, unknown_key
@@ -144,6 +145,9 @@ class Reader:
             what = Phrase(f"unknown key `{key}`", f"`{key}` という項目はありません")
             self.mistakes.add(where, what, write(f"{meant}: …"), Fix(key, meant))
             return Entry(meant, where, value)
+        if (latin := in_latin(half)) in words:
+            self.mistakes.add(where, other_script(key, latin), write(f"{latin}: …"), Fix(key, latin))
+            return Entry(latin, where, value)
         found = _NO_COLON.fullmatch(key)
         if found is None or found[1] not in words or not (isinstance(value, Scalar) and not value.text):
             return None
@@ -199,6 +203,10 @@ class Reader:
             said = Phrase(f"`{end}` at the end of the name `{text}`", f"名前 `{text}` の終わりに `{end}` があります")
             self.corrected(node, said, begin)
             return None
+        if (latin := in_latin(text)) != text:
+            self.corrected(node, other_script(text, latin), latin)
+            # The other places of the name have the letters that an author means, or the same message.
+            return latin
         if len(text) > MAX_NAME or any(category(sign).startswith("C") for sign in text):
             said = Phrase(f"this is not a valid name for {what.en}", f"{what.ja}として使えない名前です")
             remedy = Phrase(
@@ -480,6 +488,15 @@ class Reader:
             self.corrected(scalar, apart, composed)
             return
         self.mistakes.add(scalar.where, found, did_you_mean(scalar.text, words) or (one_of(words) if words else None))
+
+
+def other_script(text: str, latin: str) -> Phrase:
+    """Return the words on letters of another script in a text, which look like those of its Latin form."""
+    signs = [named(sign) for sign, _ in odd_signs(text, latin)]
+    return Phrase(
+        f"`{text}` has letters that only look like Latin ones: {', '.join(sign[0] for sign in signs)}",
+        f"`{text}` に、英字に似た別の文字があります（{'、'.join(sign[1] for sign in signs)}）",
+    )
 
 
 def _comma_in_sentence(table: Table, known: tuple[str, ...]) -> str:

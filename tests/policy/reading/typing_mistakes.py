@@ -976,6 +976,78 @@ _FACTS = "subject, name, address, birthdate, gender, prefecture, municipality, m
 BOTH: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
     *(
         (
+            "  - {name: r, match: {path: /a/**}, require: [市民]}\n",
+            f"  {mark}name: r\n    require: [市民]\n",
+            (f"7:3: a sign `{mark.strip()}` that is no hyphen, write `- name: r`",),
+            (f"7:3: ハイフンでない「{mark.strip()}」、`- name: r` と書いてください",),
+        )
+        for mark in (
+            "1) ",
+            "1)",
+            "(1) ",
+            "（１）",
+            "1. ",
+            "１．",
+            "a) ",
+            "ア）",
+            "--",
+            "-- ",
+            "---",
+            "・・",
+            "+ ",
+            "> ",
+        )
+    ),
+    (
+        "policy: p",
+        "p\u043elicy: p",
+        (
+            "1:1: `p\u043elicy` has letters that only look like Latin ones: `\u043e` (U+043E, Cyrillic), write `policy: …`",
+        ),
+        (
+            "1:1: `p\u043elicy` に、英字に似た別の文字があります（「\u043e」（U+043E、キリル文字））、`policy: …` と書いてください",
+        ),
+    ),
+    (
+        "name: r",
+        "name: n\u03bf",
+        ("7:12: `n\u03bf` has letters that only look like Latin ones: `\u03bf` (U+03BF, Greek), write `no`",),
+        (
+            "7:12: `n\u03bf` に、英字に似た別の文字があります（「\u03bf」（U+03BF、ギリシャ文字））、`no` と書いてください",
+        ),
+    ),
+    (
+        "path: /a/**",
+        "path: /\u0430dmin/**",
+        (
+            "7:29: `/\u0430dmin/**` has letters that only look like Latin ones: `\u0430` (U+0430, Cyrillic), write `/admin/**`",
+        ),
+        (
+            "7:29: `/\u0430dmin/**` に、英字に似た別の文字があります（「\u0430」（U+0430、キリル文字））、`/admin/**` と書いてください",
+        ),
+    ),
+    (
+        "path: /a/**",
+        "path: /a/**, method: G\u0415T",
+        (
+            "7:44: unknown method `G\u0415T`, did you mean `GET`, which looks the same? `\u0415` (U+0415, Cyrillic) stands where it has `E` (U+0045)",
+        ),
+        (
+            "7:44: メソッド `G\u0415T` はありません、見た目が同じ `GET` のことですか（「E」（U+0045）のところが「\u0415」（U+0415、キリル文字）になっています）",
+        ),
+    ),
+    (
+        "期間: {dates: {from: 2026-12-01, until: 2026-12-10}}\nrules:\n  - {name: r,",
+        "カード: {dates: {from: 2026-12-01, until: 2026-12-10}}\nrules:\n  - {name: r, when: \u529bード,",
+        (
+            "7:21: there is no condition `\u529bード`, did you mean `カード`, which looks the same? `\u529b` (U+529B) stands where it has `カ` (U+30AB)",
+        ),
+        (
+            "7:21: `\u529bード` という条件はありません、見た目が同じ `カード` のことですか（「カ」（U+30AB）のところが「\u529b」（U+529B）になっています）",
+        ),
+    ),
+    *(
+        (
             "[横浜市]",
             f"[{several}]",
             (f"4:25: `{several}` is several places, write `in: [{_WARDS}]`",),
