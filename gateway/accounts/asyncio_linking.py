@@ -500,7 +500,12 @@ class Linking:
             await parts.store.withdraw_attempt(attempt)
             raise
         if isinstance(login, SignedInThere):
-            await parts.store.attempt_succeeded(attempt)
+            try:
+                await parts.store.attempt_succeeded(attempt)
+            except StoreUnavailableError:
+                # The session there reaches no browser, and nobody else could end it.
+                await self._leave(parts, route, person, login.jar)
+                raise
         else:
             await parts.store.attempt_failed(attempt, parts.limits, self._clock())
         return login
