@@ -6,6 +6,8 @@ No socket, clock or randomness here: store, provider, moment and random bytes co
 2. the answer's code is kept before it is exchanged, and the access token before the result is fetched, so that a
    broken connection costs the person no second signature.
 3. the person is known by the ID token before the result is fetched: a stranger's certificate never comes here.
+4. an end is decided in the store, then recorded in the trail, then handed over: a person who declines while her
+   signature is fetched leaves one end in the trail, and the application reads the same one.
 """
 
 from __future__ import annotations
@@ -66,6 +68,7 @@ from gateway.signing.signature import (
     MOST_ATTEMPTS,
     PENDING_SECONDS,
     Attempt,
+    Ending,
     Progress,
     Result,
     Signature,
@@ -313,12 +316,18 @@ class SigningService:
             StoreUnavailableError: the store does not answer.
 
         """
-        kept = await self._records.find(id_, self._clock())
-        if kept is None:
+        decided, claim = await self._decide(id_, Progress.DECLINED)
+        if decided is None:
             return Ended(SignOutcome.OVER)
-        if kept.signature.is_final:
-            return _known(kept.signature)
-        await record(Ended(SignOutcome.DECLINED, kept.signature))
+        if not claim:
+            return _known(decided)
+        recorded = False
+        try:
+            await record(Ended(SignOutcome.DECLINED, decided))
+            recorded = True
+        finally:
+            if not recorded:
+                await self._undecide(id_, claim)
 
         def declined(signature: Signature) -> Signature:
             if signature.is_final:
@@ -326,9 +335,41 @@ class SigningService:
             return self._ended_as(signature, Progress.DECLINED, SignOutcome.DECLINED)
 
         signature = await self._change(id_, declined)
-        if signature is None:
-            return Ended(SignOutcome.OVER)
-        return Ended(SignOutcome.DECLINED, signature) if signature.progress is Progress.DECLINED else _known(signature)
+        return Ended(SignOutcome.OVER if signature is None else SignOutcome.DECLINED, signature or decided)
+
+    async def _decide(self, id_: str, progress: Progress) -> tuple[Signature | None, str]:
+        """Decide the end of a signature; return it with the caller's claim, which is empty if another end comes first.
+
+        The signature is `None` where it is over.
+        """
+        claim, now = self._secret(), self._clock()
+
+        def decided(each: Signature) -> Signature:
+            if each.is_final or (
+                each.ending is not None and (each.ending.progress is not progress or _is_live(each.ending, now))
+            ):
+                return each
+            ends_at = max(each.ends_at, now + CLAIM_SECONDS)
+            ending = Ending(progress, claim, now + CLAIM_SECONDS)
+            return msgspec.structs.replace(each, ending=ending, ends_at=ends_at)
+
+        changed = await self._change(id_, decided)
+        ours = changed is not None and changed.ending is not None and changed.ending.claim == claim
+        return changed, claim if ours else ""
+
+    async def _undecide(self, id_: str, claim: str) -> None:
+        """Take back an end that is not recorded, so that the person may still choose the other one."""
+
+        def undecided(each: Signature) -> Signature:
+            if each.ending is None or each.ending.claim != claim:
+                return each
+            return msgspec.structs.replace(each, ending=None)
+
+        try:
+            await self._change(id_, undecided)
+        except StoreUnavailableError:
+            # The caller tells of its own fault. The same end may be asked for again, after `CLAIM_SECONDS`.
+            return
 
     async def start(self, route: Route, inbound: Inbound, id_: str) -> SentToSign | Ended:
         """Start a transaction, and return the URL for the browser."""
@@ -347,7 +388,7 @@ class SigningService:
             return Ended(SignOutcome.START_REFUSED, signature, error=refused.error, endpoint=refused.endpoint)
 
     async def _start(self, route: Route, inbound: Inbound, signature: Signature) -> SentToSign | Ended:
-        if signature.is_final or signature.progress is Progress.COLLECTING:
+        if _takes_no_attempt(signature):
             return _known(signature)
         if len(signature.attempts) >= MOST_ATTEMPTS:
             return Ended(SignOutcome.TOO_MANY, signature)
@@ -370,7 +411,7 @@ class SigningService:
         )
 
         def with_attempt(each: Signature) -> Signature:
-            if each.is_final or each.progress is Progress.COLLECTING:
+            if _takes_no_attempt(each):
                 return each
             attempts = (*each.attempts, attempt)
             # The provider's own time begins now: a person who hesitated over the document has as long as another one.
@@ -464,6 +505,10 @@ class SigningService:
             if kept is None:
                 return Ended(SignOutcome.OVER)
             signature = kept.signature
+            ending = signature.ending
+            if ending is not None and ending.progress is Progress.DECLINED and not _is_live(ending, self._clock()):
+                # A worker has died while it recorded that the person declines.
+                return await self.decline(id_, record)
             attempt = next((each for each in signature.attempts if each.code or each.access_token), None)
             if signature.progress is not Progress.COLLECTING or attempt is None:
                 return _known(signature)
@@ -640,27 +685,40 @@ class SigningService:
                 result=result,
                 attempts=(),
                 ends_at=now + self._terms.keep,
+                ending=None,
             )
 
-        # Evidence comes first: where it cannot be kept, the person fetches the result again, and signs no second time.
-        if self._terms.evidence_for:
-            evidence = evidence_of(signature, result, now + self._terms.evidence_for)
-            if self._evidence is None or not await self._evidence.keep(evidence, now):
-                raise StoreUnavailableError
-        await record(Ended(SignOutcome.SIGNED, signature, transaction=attempt.transaction))
+        decided, claim = await self._decide(signature.id, Progress.SIGNED)
+        if decided is None:
+            return Ended(SignOutcome.OVER, transaction=attempt.transaction)
+        if not claim:
+            return _known(decided)
+        recorded = False
+        try:
+            # The person fetches the result again if its evidence cannot be kept, and signs no second time.
+            if self._terms.evidence_for:
+                evidence = evidence_of(signature, result, now + self._terms.evidence_for)
+                if self._evidence is None or not await self._evidence.keep(evidence, now):
+                    raise StoreUnavailableError
+            await record(Ended(SignOutcome.SIGNED, signature, transaction=attempt.transaction))
+            recorded = True
+        finally:
+            if not recorded:
+                await self._undecide(signature.id, claim)
         changed = await self._change(signature.id, signed)
-        if self._evidence is not None and (changed is None or changed.result != result):
-            # Another tab was faster, or nobody waits any more: evidence is of what is handed over, and of nothing else.
+        if changed is not None and changed.result == result:
+            return Ended(SignOutcome.SIGNED, changed, transaction=attempt.transaction)
+        if self._evidence is not None:
+            # Nobody waits any more, or another caller had to take over: evidence is of what is handed over.
             if changed is None or changed.result is None:
                 await self._evidence.erase(signature.id)
             else:
                 ends_at = changed.result.signed_at + self._terms.evidence_for
                 await self._evidence.keep(evidence_of(changed, changed.result, ends_at), now)
         if changed is None:
-            return Ended(SignOutcome.OVER, transaction=attempt.transaction)
-        if changed.result != result:
-            return _known(changed)
-        return Ended(SignOutcome.SIGNED, changed, transaction=attempt.transaction)
+            # The trail has the signature, so it must have its loss too, with the document that it is about.
+            return Ended(SignOutcome.OVER, signature, transaction=attempt.transaction)
+        return _known(changed)
 
     async def _wait(
         self, signature: Signature, attempt: Attempt, outcome: SignOutcome, fault: str, endpoint: str
@@ -693,7 +751,9 @@ class SigningService:
 
     def _ended_as(self, signature: Signature, progress: Progress, outcome: SignOutcome) -> Signature:
         ends_at = self._clock() + self._terms.keep
-        return msgspec.structs.replace(signature, progress=progress, reason=outcome, attempts=(), ends_at=ends_at)
+        return msgspec.structs.replace(
+            signature, progress=progress, reason=outcome, attempts=(), ends_at=ends_at, ending=None
+        )
 
     async def _update(self, id_: str, attempt: Attempt, **values: str) -> None:
         """Keep what an attempt brought: the record is in the state `collecting` from then on."""
@@ -765,8 +825,19 @@ def _with(signature: Signature, attempt: Attempt) -> Signature:
     return msgspec.structs.replace(signature, attempts=attempts)
 
 
+def _is_live(ending: Ending, now: Instant) -> bool:
+    """Whether the caller who records an end may still be at it; a clock that was set back makes it no longer."""
+    return 0 < ending.claimed_until - now <= CLAIM_SECONDS
+
+
+def _takes_no_attempt(signature: Signature) -> bool:
+    return signature.is_final or signature.ending is not None or signature.progress is Progress.COLLECTING
+
+
 def _known(signature: Signature) -> Ended:
     """Return what a signature has come to before; a callback of an attempt that is over brings nothing new."""
+    if signature.ending is not None:
+        return Ended(SignOutcome.NOT_READY, signature, repeated=True)
     match signature.progress:
         case Progress.WAITING:
             return Ended(SignOutcome.INVALID, signature, check="state")

@@ -166,6 +166,16 @@ class Attempt(msgspec.Struct, frozen=True):
     claimed_until: Instant = 0.0
 
 
+class Ending(msgspec.Struct, frozen=True):
+    """The end that one caller records now: the first who asks for an end decides it, before the trail hears of it."""
+
+    progress: Progress
+    claim: str
+    """The name of the caller who records it."""
+    claimed_until: Instant
+    """After this moment another caller brings the same end about; no caller brings another one."""
+
+
 class Result(msgspec.Struct, frozen=True):
     """The provider's result: all of it is the application's own, and none of it is for a log."""
 
@@ -220,6 +230,8 @@ class Signature(msgspec.Struct, frozen=True):
     attempts: tuple[Attempt, ...] = ()
     result: Result | None = None
     form: KeptRequest | None = None
+    ending: Ending | None = None
+    """The end that is decided, until it is recorded."""
 
     @property
     def is_final(self) -> bool:

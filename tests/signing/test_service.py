@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,17 +22,20 @@ from gateway.errors import (
 from gateway.login.claims import VerificationKey, half_hash
 from gateway.login.login import LONGEST_CODE
 from gateway.login.profile import Metadata
+from gateway.redis_client import RedisOptions, close_redis, make_redis, parse_redis_url
 from gateway.request.target import Target
 from gateway.session.seal import Secrets
 from gateway.settings.settings import ProviderSettings
 from gateway.signing.evidence import KeptEvidence
 from gateway.signing.memory_store import MemoryByteStore
 from gateway.signing.profile import SHIPPED, Validity, read_profile
-from gateway.signing.records import Records
+from gateway.signing.records import Records, RecordStore
+from gateway.signing.redis_store import RedisByteStore
 from gateway.signing.service import (
     CLAIM_SECONDS,
     Ended,
     NotAdded,
+    Recorder,
     SentToSign,
     SigningClient,
     SigningService,
@@ -157,6 +161,7 @@ class House:
         verify: Verify = nothing_wrong,
         evidence: KeptEvidence | None = None,
         evidence_for: float = 0.0,
+        store: RecordStore | None = None,
     ) -> None:
         self.provider = Provider()
         self.store = AwayStore()
@@ -175,7 +180,7 @@ class House:
         )
         self.service = SigningService(
             {CLIENT: SigningClient(settings, self.provider)},
-            Records(self.store, Secrets.single(b"s" * 32), os.urandom, room),
+            Records(store or self.store, Secrets.single(b"s" * 32), os.urandom, room),
             terms,
             clock=lambda: self.now,
             random=os.urandom,
@@ -827,3 +832,97 @@ async def test_a_person_who_declines_in_another_tab_has_the_last_word() -> None:
     found = await house.service.find("i" * 43)
     assert found is not None
     assert (found.progress, found.result) == (Progress.DECLINED, None)
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def two_workers(request: pytest.FixtureRequest) -> AsyncIterator[House]:
+    """A house whose record is in memory, or in a real Redis."""
+    if request.param == "memory":
+        yield House()
+        return
+    redis = make_redis(parse_redis_url(request.getfixturevalue("redis_url")), RedisOptions())
+    yield House(store=RedisByteStore(redis, timeout=30.0))
+    await close_redis(redis)
+
+
+@pytest.mark.parametrize("first", ["collect", "decline"])
+async def test_a_decline_while_a_result_is_recorded_leaves_one_end(two_workers: House, first: str) -> None:
+    """The trail and the application have the end that came first, whoever's record is slow, and nothing else."""
+    house = two_workers
+    sent = await house.begin()
+    house.provider.result = {"state": "waiting"}
+    await house.back(sent)
+    house.provider.result = dict(SIGNED)
+    recording, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(ended: Ended) -> None:
+        recording.set()
+        await go_on.wait()
+        await house.record(ended)
+
+    steps: dict[str, Callable[[Recorder], Awaitable[Ended]]] = {
+        "collect": partial(house.service.collect, house.route, "i" * 43),
+        "decline": partial(house.service.decline, "i" * 43),
+    }
+    slow = asyncio.ensure_future(steps.pop(first)(slowly))
+    await recording.wait()
+    ((_, other),) = steps.items()
+    late = await other(house.record)
+    again = await house.service.start(house.route, inbound(cookie=BROWSER), "i" * 43)
+    before = await house.progress()
+    go_on.set()
+    ended = await slow
+    known = await other(house.record)
+
+    end = SignOutcome.SIGNED if first == "collect" else SignOutcome.DECLINED
+    assert isinstance(again, Ended)
+    assert {(each.outcome, each.repeated) for each in (late, again)} == {(SignOutcome.NOT_READY, True)}
+    assert before is Progress.COLLECTING
+    assert (ended.outcome, known.outcome, known.repeated) == (end, end, True)
+    assert [each.outcome for each in house.recorded] == [end]
+    found = await house.service.find("i" * 43)
+    assert found is not None
+    assert (found.progress.value, found.result is not None, found.ending) == (end.value, first == "collect", None)
+
+
+@pytest.mark.parametrize("first", ["collect", "decline"])
+async def test_an_end_that_a_dead_worker_has_decided_is_brought_about_by_another(
+    two_workers: House, first: str
+) -> None:
+    """The trail may have it already, so the other end can come no more."""
+    house = two_workers
+    sent = await house.begin()
+    house.provider.result = {"state": "waiting"}
+    await house.back(sent)
+    house.provider.result = dict(SIGNED)
+    end = Progress.SIGNED if first == "collect" else Progress.DECLINED
+    await house.service._decide("i" * 43, end)
+
+    early = [await house.collect(), await house.service.decline("i" * 43, house.record)]
+    house.now += CLAIM_SECONDS
+    if first == "collect":
+        early.append(await house.service.decline("i" * 43, house.record))
+    late = await house.collect()
+
+    assert {each.outcome for each in early} == {SignOutcome.NOT_READY}
+    assert late.outcome.value == end.value
+    assert [each.outcome.value for each in house.recorded] == [end.value]
+
+
+async def test_a_signature_that_is_removed_while_it_is_recorded_has_its_loss_in_the_trail() -> None:
+    """The trail has a signature that nobody was handed, so it says of the same document that it is over."""
+    house = House()
+    sent = await house.begin()
+
+    async def remove(ended: Ended) -> None:
+        await house.record(ended)
+        assert ended.signature is not None
+        await house.service.remove(ended.signature)
+
+    query = f"state={parse_qs(urlsplit(sent.location).query)['state'][0]}&code=c".encode()
+    target = Target("/.sekisho/callback", b"/.sekisho/callback?" + query, query)
+    ended = await house.service.finish(house.route, inbound(target=target, cookie=BROWSER), query, remove)
+
+    assert (ended.outcome, ended.repeated, ended.transaction) == (SignOutcome.OVER, False, "t-1")
+    assert ended.signature is not None
+    assert ended.signature.hash == house.recorded[0].signature.hash  # type: ignore[union-attr]
