@@ -32,7 +32,7 @@ READ_ELSEWHERE = {
 """Marks of blocks that are neither settings nor a policy, and their reader."""
 
 BASE = """\
-listen: 127.0.0.1:8080
+listen: 127.0.0.1:8888
 provider:
   environment: sandbox
   client_id: RP00000001

@@ -13,7 +13,7 @@ from gateway.process.configuration import Configuration, read_configuration
 from gateway.yaml.mistakes import Mistakes
 
 SETTINGS = """\
-listen: 127.0.0.1:1
+listen: 127.0.0.1:9
 provider:
   environment: emulator
   issuer: http://localhost:1/api/realms/main

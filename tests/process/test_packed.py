@@ -41,7 +41,7 @@ def settings(tmp_path: Path) -> Path:
         apps[-1] += f", policy: {name}}}"
     path = tmp_path / "gateway.yaml"
     provider = "{environment: emulator, issuer: 'http://localhost:1/x', client_id: RP1, keys: {file: keys.jwks}}"
-    lines = ["listen: 127.0.0.1:1", f"provider: {provider}", "sessions: {store: memory}", "apps:", *apps]
+    lines = ["listen: 127.0.0.1:9", f"provider: {provider}", "sessions: {store: memory}", "apps:", *apps]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
 

@@ -55,7 +55,7 @@ def adopted(tmp_path: Path, forker: Forker) -> Configuration:
     provider = "{environment: emulator, issuer: 'http://localhost:1/x', client_id: RP1, keys: {env: CLIENT_KEYS}}"
     app = "{name: a, url: 'http://localhost:1', upstream: 'http://127.0.0.1:1', policy: policy.yaml}"
     settings.write_text(
-        f"listen: 127.0.0.1:1\nprovider: {provider}\nsessions: {{store: memory}}\napps: [{app}]\n", encoding="utf-8"
+        f"listen: 127.0.0.1:9\nprovider: {provider}\nsessions: {{store: memory}}\napps: [{app}]\n", encoding="utf-8"
     )
     configuration = read_configuration(settings, Mistakes(), os.environ)
     assert configuration is not None
