@@ -10,6 +10,7 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
@@ -76,7 +77,7 @@ def read_operators(text: str) -> Operators:
     """Return the people of a file: `name hash role …` a line; empty lines and `#` comments are passed over.
 
     Raises:
-        ValueError: every mistake, by line; no hash is in it.
+        ValueError: every mistake, by line; neither a hash nor a token is in it.
 
     """
     entries: dict[str, Operator] = {}
@@ -94,9 +95,12 @@ def read_operators(text: str) -> Operators:
         if _NAME.fullmatch(name) is None:
             mistakes.append(f"line {number}: a name is letters, digits and `._@-`, at most 64")
         elif _HASH.fullmatch(token_hash) is None:
-            mistakes.append(f"line {number}: the hash of `{name}` is not 64 hexadecimal digits")
+            # The words may stand in another order, or one may be the token itself: none is repeated.
+            mistakes.append(f"line {number}: the second word is not a token's hash, 64 hexadecimal digits")
         elif unknown:
-            mistakes.append(f"line {number}: `{unknown[0][:64]}` is no role of `{name}`, but {', '.join(Role)} are")
+            meant = get_close_matches(unknown[0].lower(), list(Role), n=1)
+            remedy = f", did you mean `{meant[0]}`?" if meant else f": write {', '.join(Role)}"
+            mistakes.append(f"line {number}: a word behind the hash is no role{remedy}")
         elif name in entries:
             mistakes.append(f"line {number}: `{name}` is there twice")
         elif token_hash in hashes:

@@ -56,8 +56,25 @@ def test_a_line_has_the_roles_that_it_names() -> None:
     assert sato.roles == {Role.LOOK, Role.AUDIT}
     assert ito is not None
     assert ito.roles == {Role.LOOK, Role.ACT}
-    with pytest.raises(ValueError, match="line 1: `boss` is no role of `sato`"):
+    with pytest.raises(ValueError, match="line 1: a word behind the hash is no role: write look, act"):
         read_operators(f"{line} boss")
+    with pytest.raises(ValueError, match=r"a word behind the hash is no role, did you mean `audit`\?"):
+        read_operators(f"{line} audits")
+
+
+@pytest.mark.parametrize(
+    "form", ["{t} sato look", "{h} sato look", "sato {t} look", "sato {h} {t}", "{t} {h} x", "sato {h}{t}"]
+)
+def test_no_mistake_repeats_a_token(form: str) -> None:
+    """Words in another order, and a token in the place of its hash, are named by their line."""
+    token, line = new_token("sato", bytes(32))
+    hash_ = line.split()[1]
+
+    with pytest.raises(ValueError, match="line 1:") as caught:
+        read_operators(form.format(t=token, h=hash_))
+
+    assert token not in str(caught.value)
+    assert hash_ not in str(caught.value)
 
 
 def test_an_empty_file_admits_nobody() -> None:

@@ -847,7 +847,7 @@ async def two_workers(request: pytest.FixtureRequest) -> AsyncIterator[House]:
 
 @pytest.mark.parametrize("first", ["collect", "decline"])
 async def test_a_decline_while_a_result_is_recorded_leaves_one_end(two_workers: House, first: str) -> None:
-    """The trail and the application have the end that came first, whoever's record is slow, and nothing else."""
+    """The trail and the application have the end that came first, however slow its record is, and nothing else."""
     house = two_workers
     sent = await house.begin()
     house.provider.result = {"state": "waiting"}
