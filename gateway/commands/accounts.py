@@ -37,6 +37,7 @@ from gateway.accounts.sheet import LONGEST_FILE, Row, read_accounts, write_accou
 from gateway.accounts.survey import Asked, Survey, asked, survey
 from gateway.audit.entry import Action, person_by_code
 from gateway.bounded_files import read_file
+from gateway.commands.japanese_help import JapaneseHelp
 from gateway.commands.recorded import Deed, Operator, Reason, recorded
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
@@ -48,6 +49,7 @@ from gateway.commands.terminal import (
     say,
     say_json,
     say_text,
+    store_away,
     typed_or_read,
 )
 from gateway.errors import StoreUnavailableError, UnfitAccountStoreError
@@ -66,6 +68,7 @@ app = typer.Typer(
     name="accounts",
     help="Linked accounts of an application that cannot be changed: show, link, hand over, import and export.",
     no_args_is_help=True,
+    cls=JapaneseHelp,
 )
 
 AppName = Annotated[str, typer.Option("--app", help="The App; it may be left out if only one has accounts.")]
@@ -148,7 +151,9 @@ async def _opened(config: Path, wanted: str) -> AsyncIterator[_Opened]:
     try:
         await store.check()
         yield _Opened(settings, app, keys[app.name], store)
-    except (StoreUnavailableError, UnfitAccountStoreError) as error:
+    except StoreUnavailableError as error:
+        raise store_away("accounts", error) from None
+    except UnfitAccountStoreError as error:
         say(f"sekisho accounts: {error}", error=True)
         raise typer.Exit(EXIT_OURS) from None
     finally:
@@ -659,7 +664,7 @@ def import_accounts(
                     raise TypeError("the store cannot be rehearsed on")
                 good: list[Row] = []
                 await _import_each(ForeseenAccounts(opened.store), rows, file, good)
-                _end_import(opened, before, rows, file, good, "{} rows can be imported")
+                _end_import(opened, before, rows, file, good, _CAN_BE_IMPORTED)
                 return
             with recorded(
                 config,
@@ -674,6 +679,10 @@ def import_accounts(
     _run(work())
 
 
+_CAN_BE_IMPORTED = Phrase("{} rows can be imported, {} refused", "{} 行は取り込めます。{} 行は取り込めません")
+_IMPORTED = Phrase("{} rows imported, {} refused", "{} 行を取り込みました。{} 行は取り込みませんでした")
+
+
 async def _import(opened: _Opened, before: Survey, rows: list[Row], file: Path, deed: Deed) -> None:
     done: list[Row] = []
     deed.tell(app=opened.app.name)
@@ -681,7 +690,7 @@ async def _import(opened: _Opened, before: Survey, rows: list[Row], file: Path, 
         await _import_each(opened.store, rows, file, done)
     finally:
         deed.tell(count=len(done))
-    _end_import(opened, before, rows, file, done, "{} rows imported")
+    _end_import(opened, before, rows, file, done, _IMPORTED)
 
 
 async def _import_each(store: AccountStore, rows: list[Row], file: Path, done: list[Row]) -> None:
@@ -694,9 +703,9 @@ async def _import_each(store: AccountStore, rows: list[Row], file: Path, done: l
             say(f"{file}:{row.line}", row.account.name, _WORDS[wrong].say(language()), error=True)
 
 
-def _end_import(opened: _Opened, before: Survey, rows: list[Row], file: Path, done: list[Row], words: str) -> None:
+def _end_import(opened: _Opened, before: Survey, rows: list[Row], file: Path, done: list[Row], words: Phrase) -> None:
     refused = len(rows) - len(done)
-    say(f"{words.format(len(done))}, {refused} refused")
+    say(words.say(language()).format(len(done), refused))
     _note_rows(opened, before, done, file)
     if refused:
         raise typer.Exit(EXIT_USERS)
@@ -768,7 +777,11 @@ def reseal(app_name: AppName = "", operator: Operator = "", config: ConfigFile =
             older = 0
             async for record in opened.store.records(name):
                 older += sum(not is_mark(Secrets((keys.first,)), link.mark) for link in record.links)
-            say(f"{count} accounts sealed anew; {older} links still bear an older key's mark")
+            said = Phrase(
+                f"{count} accounts sealed anew; {older} links still bear an older key's mark",
+                f"{count} 件のアカウントを暗号化し直しました。古い鍵のしるしのままの連携：{older} 件",
+            )
+            say(said.say(language()))
 
     _run(work())
 

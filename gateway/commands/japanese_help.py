@@ -1,4 +1,4 @@
-"""The help of `sekisho policy` in Japanese, for a terminal that speaks it: its commands are for authors."""
+"""The help of `sekisho policy` and `sekisho accounts` in Japanese, for authors and the counter."""
 
 from __future__ import annotations
 
@@ -97,6 +97,97 @@ WORDS: Mapping[str, str] = {
     ),
     "Print the JSON Schema of a policy file, for completion in editors.": (
         "ポリシーの JSON Schema を出力します（エディターの補完のため）。"
+    ),
+    "Linked accounts of an application that cannot be changed: show, link, hand over, import and export.": (
+        "変更できないアプリケーションのアカウントの連携を、表示・連携・移転・取り込み・書き出しします。"
+    ),
+    "List accounts: name, kind, title, numbers of persons and of claims, and whether a password is kept.": (
+        "アカウントの一覧：名前、種別、名義、人数、申し出の数、パスワードの保存の有無。"
+    ),
+    "Show one account: the persons who have it, by their marks, and those who have proved it as a second person.": (
+        "一つのアカウントについて、連携している人のしるしと、二人目として証明した人のしるしを表示します。"
+    ),
+    "List the accounts of one person.": ("一人のアカウントの一覧を表示します。"),
+    "Link a person to an account without its password: the counter has seen her. Nobody "
+    "loses it by this.\n\nA new account is a person's; `put` makes a group's known first. "
+    "One whose name is nearly that of a known account\nneeds `--new`. With `tell: form`, "
+    "a page asks the person for the application's password at her next visit, unless\n"
+    "one is kept already (`show`).": (
+        "窓口で確認した人を、パスワードなしでアカウントに連携します。ほかの人の連携はそのままです。"
+        "\n\n新しいアカウントは個人のものになります。団体のものは、先に `put` で登録してください。"
+        "登録済みの名前とほぼ同じ名前には `--new` が要ります。`tell: form` では、パスワードが保存されてい"
+        "なければ（`show` で確認できます）、次の利用のとき、アプリケーションのパスワードを本人に尋ねます。"
+    ),
+    "End a person's link to an account. Her own password, if it was kept, goes with the last link.": (
+        "連携を解除します。本人のパスワードが保存されていれば、最後の連携とともに消えます。"
+    ),
+    "Dismiss the claim of a second person, who has proved an account that stays another "
+    "one's.\n\n`show` prints her mark. If she proves the account again, there is a new "
+    "claim.": (
+        "ほかの人が連携しているアカウントを証明した、二人目の人の申し出を取り下げます。"
+        "\n\nしるしは `show` で確認できます。もう一度証明すると、新しい申し出になります。"
+    ),
+    "Give an account to a person: the former one loses it. In a group, she becomes the "
+    "representative.\n\nWith `tell: form`, a person's own password is forgotten with the "
+    "former link, and the new person is asked for it.": (
+        "アカウントを別の人に移します。前の人の連携はなくなります。団体では、移した先の人が代表者になりま"
+        "す。\n\n`tell: form` では、前の本人のパスワードは前の連携とともに消え、新しい人に尋ねます。"
+    ),
+    "Give a member of a group a role; a former representative becomes a member.": (
+        "団体の構成員の役割を変えます。前の代表者は構成員になります。"
+    ),
+    "Have a person prove an account again before her link counts.": (
+        "本人がアカウントを証明し直すまで、連携を使えなくします。"
+    ),
+    "Make an account known, or change its kind and title.": ("アカウントを登録するか、その種別と名義を変えます。"),
+    "Forget the failed attempts at an account, after the application has unlocked it.": (
+        "アプリケーションでロックを解除したあと、失敗した試行の記録を消します。"
+    ),
+    "Forget an account with its links and its password. A password that the gateway made is then lost.": (
+        "アカウントを、連携とパスワードごと消します。ゲートウェイが作ったパスワードは失われます。"
+    ),
+    "Link persons to accounts by the office's list: columns account, code, kind, title "
+    "and role.\n\nA list with a mistake changes nothing. An account that another person "
+    "has is named, and stays as it is.": (
+        "一覧のとおりに、本人とアカウントを連携します。列は、アカウント、コード、種別、"
+        "名義、役割です。\n\n誤りのある一覧では何も変わりません。ほかの人が連携しているアカウントは、"
+        "示したうえで、そのままにします。"
+    ),
+    "Write accounts and links as CSV to standard output: by marks, without codes, subjects and passwords.": (
+        "アカウントと連携を CSV で標準出力に書き出します。本人はしるしで表し、コード、subject、パスワードは含みません。"
+    ),
+    "Seal accounts and passwords under the first key of `accounts.key`, before an older "
+    "key is retired.\n\nLinks by an older key's marks are counted: each moves when its "
+    "person comes, and is lost if the key goes first.": (
+        "古い鍵をやめる前に、アカウントとパスワードを `accounts.key` の最初の鍵で暗号化し直します。"
+        "\n\n古い鍵のしるしによる連携の数も示します。連携は本人が利用したときに移り、その前に鍵をなくすと失"
+        "われます。"
+    ),
+    "The App; it may be left out if only one has accounts.": (
+        "アプリの名前。アカウントのあるアプリが一つだけなら省略できます。"
+    ),
+    "Only accounts that a second person has proved.": ("二人目の人が証明したアカウントだけ。"),
+    "The account, as the application names it.": ("アプリケーションでのアカウントの名前。"),
+    "The person's code, as she reads it from her page, or her mark, as `show` prints "
+    "it. `-` reads it from standard input; a line `subject:…` there is her subject instead.": (
+        "本人が画面から読み上げるコードか、`show` で表示されるしるし。`-` なら標準入力から読みます。"
+        "標準入力では、コードの代わりに `subject:…` の行で subject も書けます。"
+    ),
+    "The reason; the audit trail records it.": ("理由。監査記録に残ります。"),
+    "The role in a group.": ("団体での役割。"),
+    "The account is new here, although a known one has nearly the same name.": (
+        "登録済みの名前とほぼ同じですが、新しいアカウントです。"
+    ),
+    "The role; a group has one representative.": ("役割。団体の代表者は一人です。"),
+    "A person's account or a group's.": ("個人のアカウントか、団体のアカウントか。"),
+    "The name that people know it by. Without it, the one of before stays.": (
+        "利用者に見せる名義。省略すると、前のままです。"
+    ),
+    "A CSV file in UTF-8 or CP932; its first row names the columns.": (
+        "UTF-8 か CP932 の CSV ファイル。1 行目は列名です。"
+    ),
+    "Say of each row what an import would say, and change nothing.": (
+        "取り込むとどうなるかを行ごとに示し、何も変えません。"
     ),
     "Show this message and exit.": "この説明を表示します。",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -314,6 +315,29 @@ def test_the_offices_list_is_imported_and_exported(folder: Path, encoding: str) 
     assert "卓球クラブ" in exported.stdout
     assert person(folder, "anna").first in exported.stdout
     assert code("anna") not in exported.stdout
+
+
+def test_a_list_is_answered_in_the_operators_language(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line of an import, of its dry run, of a mistake in it, and of a new sealing."""
+    accounts(folder, "link", "suzuki", code("cara"), "--reason", "r")
+    sheet = folder / "list.csv"
+    sheet.write_text(f"account,code\ntanaka,{code('anna')}\nsuzuki,{code('bert')}\n")
+    wrong = folder / "wrong.csv"
+    wrong.write_text(f"account,code,mark\ntanaka,{code('anna')},{person(folder, 'anna').first}\n")
+    monkeypatch.setenv("LC_ALL", "ja_JP.UTF-8")
+
+    said = [
+        accounts(folder, "import", str(sheet), "--dry-run", "--reason", "r"),
+        accounts(folder, "import", str(sheet), "--reason", "r"),
+        accounts(folder, "import", str(wrong), "--reason", "r"),
+        accounts(folder, "reseal"),
+    ]
+
+    assert [each.exit_code for each in said] == [2, 2, 2, 0]
+    assert "1 行は取り込めます。1 行は取り込めません" in said[0].stdout
+    for result in said:
+        for line in result.output.splitlines():
+            assert re.search("[\u3041-\u30ff\u4e00-\u9fff]", line), line
 
 
 def test_a_list_with_a_mistake_changes_nothing(folder: Path) -> None:

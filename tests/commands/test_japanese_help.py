@@ -1,4 +1,4 @@
-"""An author whose terminal speaks Japanese reads the help of `policy` in Japanese."""
+"""A person whose terminal speaks Japanese reads the help of `policy` and `accounts` in Japanese."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from gateway.cli import app
+from gateway.commands.accounts import app as accounts_app
 from gateway.commands.japanese_help import WORDS
 from gateway.commands.policy import app as policy_app
 from tests.conftest import program
@@ -20,9 +21,9 @@ _JAPANESE = re.compile("[\u3041-\u30ff\u4e00-\u9fff]")
 
 
 def sentences() -> set[str]:
-    """Return every sentence of the help of the group, its commands and their parameters."""
-    group: Any = typer.main.get_command(policy_app)
-    commands = [group, *group.commands.values()]
+    """Return every sentence of the help of the groups, their commands and the parameters."""
+    groups: list[Any] = [typer.main.get_command(each) for each in (policy_app, accounts_app)]
+    commands = [command for group in groups for command in (group, *group.commands.values())]
     said = [command.help for command in commands]
     said += [getattr(parameter, "help", None) for command in commands for parameter in command.params]
     # The options of completion are there only if the group stands alone.
@@ -36,7 +37,14 @@ def test_every_sentence_has_japanese_words() -> None:
     assert all(_JAPANESE.search(each) for each in WORDS.values())
 
 
-@pytest.mark.parametrize("command", [(), ("test",), ("fmt",), ("explain",), ("check",), ("adopt",)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(("policy", *each) for each in ((), ("test",), ("fmt",), ("explain",), ("check",), ("adopt",))),
+        *(("accounts", *each) for each in ((), ("list",), ("link",), ("hand-over",), ("put",), ("import",))),
+    ],
+    ids=" ".join,
+)
 def test_help_speaks_the_language_of_the_terminal(command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """By LC_ALL and LANG, as every other word of these commands."""
     # The tree of commands that other tests share must keep its words.
@@ -46,12 +54,14 @@ def test_help_speaks_the_language_of_the_terminal(command: tuple[str, ...], monk
     monkeypatch.delenv("LC_MESSAGES", raising=False)
     monkeypatch.setenv("LANG", "ja_JP.UTF-8")
 
-    result = CliRunner().invoke(app, ["policy", *command, "--help"])
+    result = CliRunner().invoke(app, [*command, "--help"])
 
     assert result.exit_code == 0
     assert "この説明を表示します。" in result.stdout
     assert "オプション" in result.stdout
-    assert not re.search(r"Show|Write|The policy", result.stdout), result.stdout
+    assert not re.search(r"Show|Write|The policy|account,|The account|The reason|Link|Give", result.stdout), (
+        result.stdout
+    )
 
 
 def test_another_terminal_reads_english() -> None:
