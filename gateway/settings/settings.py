@@ -615,7 +615,10 @@ class SuccessSettings:
 
 @dataclass(frozen=True, slots=True)
 class EndedSettings:
-    """The answer by which the application says that its session is over. Everything that is written must hold."""
+    """The answer by which the application says that its session is over. Everything that is written must hold.
+
+    The gateway reads no page for it: neither `<meta http-equiv="refresh">` nor a script ends a session.
+    """
 
     SHORT: ClassVar = "location"
 

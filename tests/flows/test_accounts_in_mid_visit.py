@@ -240,7 +240,7 @@ async def test_an_erasure_in_the_middle_leaves_neither_link_nor_session(tmp_path
             assert after.status != HTTPStatus.OK, heading(after)
         assert here.old.all("SELECT count(*) FROM notes") == [(0,)]
         assert await here.accounts("erased-2") == []
-        # The account is free again for whoever proves it.
+        # Another person can prove the account now.
         other = await People(here.gateway).signed_in("next")
         assert (await other.link("kato", "old-Canary-8", "/mine")).status == HTTPStatus.SEE_OTHER
 
