@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from gateway.portal.operators import Role, new_token
 from tests.conftest import program
@@ -306,6 +306,32 @@ def test_the_printed_address_opens_once_and_only_in_its_browser(chromium: Browse
         expect(page.locator("main")).to_contain_text("sekisho workbench")
     first.page.reload()
     expect(first.page.get_by_role("link", name="lottery.yaml")).to_be_visible()
+
+
+def test_a_save_that_waits_says_so_and_is_sent_once(chromium: Browser, address: str, folder: Path) -> None:
+    """The check takes long on a loaded machine: the page says that it saves, and a second press does nothing."""
+    walk = Walk(chromium, "ja-JP")
+    page = walk.page
+    page.goto(address)
+    page.get_by_role("link", name="lottery.yaml").click()
+    walk.settle()
+    held: list[Route] = []
+    saves: list[str] = []
+    page.on("request", lambda sent: saves.append(sent.url) if sent.url.endswith("/save") else None)
+    page.route("**/workbench/work*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+
+    page.locator("#save button").click()
+    expect(page.locator("#saving")).to_contain_text("保存しています")
+    expect(page.locator("#save")).to_have_attribute("aria-busy", "true")
+    page.locator("#save button").click()
+    page.locator("#save button").click()
+    assert len(held) == 1
+    assert saves == []
+    held[0].continue_()
+
+    expect(page.locator("p.done")).to_be_visible()
+    assert len(saves) == 1
+    assert (folder / "lottery.yaml").read_text("utf-8") == LOTTERY
 
 
 def test_a_text_that_cannot_be_saved_stays(chromium: Browser, address: str, folder: Path) -> None:

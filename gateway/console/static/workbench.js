@@ -8,6 +8,7 @@ const results = document.getElementById("results");
 const state = document.getElementById("state");
 const save = document.getElementById("save");
 const unsaved = document.getElementById("unsaved");
+const saving = document.getElementById("saving");
 const words = JSON.parse(bench.dataset.words);
 
 const TYPING = 300; // milliseconds without a key until the draft is sent
@@ -302,7 +303,11 @@ results.addEventListener("click", (event) => {
 });
 save?.addEventListener("submit", async (event) => {
   event.preventDefault();
+  // A second press while the first one waits would find a file that the first one has changed.
+  if (save.getAttribute("aria-busy")) return;
+  save.setAttribute("aria-busy", "true");
   unsaved.textContent = "";
+  saving.textContent = words.saving;
   // A sign-in that has ended, or a workbench that was started again, answers by a page of its own: the text would be
   // gone with this one. So the form goes only where another form of this page is still taken.
   if (await isTaken()) {
@@ -310,8 +315,16 @@ save?.addEventListener("submit", async (event) => {
     dirty = false;
     save.submit();
   } else {
+    saving.textContent = "";
+    save.removeAttribute("aria-busy");
     unsaved.textContent = words.text_stays;
   }
+});
+// The browser shows this page again as it was when its author goes back to it.
+window.addEventListener("pageshow", (event) => {
+  if (!event.persisted || !save) return;
+  saving.textContent = "";
+  save.removeAttribute("aria-busy");
 });
 
 async function isTaken() {

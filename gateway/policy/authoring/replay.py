@@ -8,6 +8,7 @@ decides what the log says. A set with one member is certain.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -279,11 +280,13 @@ class Replay:
         if not by_around:
             return None
         outcomes = frozenset[Outcome]().union(*by_around.values())
-        if len(set(by_around.values())) > 1:
-            switched = {switches for switches, _ in by_around}
-            depends |= {Missing.SWITCHES.value: None} if len(switched) > 1 else {}
-            asked = {query for _, query in by_around}
-            depends |= {Missing.QUERY.value: None} if len(asked) > 1 else {}
+        by_query = defaultdict[str | None, set[frozenset[Outcome]]](set)
+        by_switches = defaultdict[tuple[str, ...], set[frozenset[Outcome]]](set)
+        for (switches, query), each in by_around.items():
+            by_query[query].add(each)
+            by_switches[switches].add(each)
+        depends |= {Missing.SWITCHES.value: None} if any(len(each) > 1 for each in by_query.values()) else {}
+        depends |= {Missing.QUERY.value: None} if any(len(each) > 1 for each in by_switches.values()) else {}
         return _Found(outcomes, told.pop() if len(told) == 1 else None, tuple(depends) if len(outcomes) > 1 else ())
 
     def _queries(self) -> tuple[str | None, ...]:
@@ -311,7 +314,12 @@ class Replay:
         """Return the verdicts on all kinds of people of whom the log may tell, and what tells them apart."""
         old, new = self._judges
         before = Outcome(logged.verdict, logged.reason, logged.rule_name)
-        if old is not None and old.means_the_same(one, new, other):
+        freed = (
+            old is not None
+            and other is not None
+            and bool(_given_back(new.policy, other) - _given_back(old.policy, other))
+        )
+        if old is not None and old.means_the_same(one, new, other) and not freed:
             return frozenset({before}), {}
         needs = new.needs(other) | (Needs() if old is None else old.needs(one))
         scopes = frozenset[Scope]().union(*(rule.scopes for rule in (one, other) if rule is not None))
@@ -335,6 +343,8 @@ class Replay:
             depends[Missing.TOO_MANY.value] = None
         if found and other is not None and logged.signed_in:
             depends |= _beside_the_facts(found, logged, one, other)
+            if freed:
+                depends |= _if_given_back(found, logged, other)
         return frozenset(found), depends
 
 
@@ -360,7 +370,7 @@ def _beside_the_facts(
     permitted = [each for each in found if each.verdict == "permit"]
     if limit is not None and permitted:
         over = Outcome("deny", f"{ReasonKind.LIMIT_REACHED.value}:{limit.name.replace(',', ' ')}", rule.name)
-        if logged.reason == over.reason:
+        if logged.reason == over.reason and (one is None or one.rule.limit == limit):
             for each in permitted:
                 del found[each]
             found[over] = None
@@ -376,6 +386,28 @@ def _beside_the_facts(
         found[Outcome("deny", "account_required", rule.name)] = None
         depends[Missing.ACCOUNT.value] = None
     return depends
+
+
+def _given_back(policy: Policy, rule: FittingRule) -> frozenset[tuple[frozenset[int], str | None, str]]:
+    """Return the answers that give an entry of a rule's limit back."""
+    limit = rule.rule.limit
+    if limit is None:
+        return frozenset()
+    stated = (each.gives_back for each in policy.rules)
+    return frozenset(
+        (each.statuses, each.location, each.header)
+        for each in stated
+        if each is not None and each.limit.name == limit.name
+    )
+
+
+def _if_given_back(found: dict[Outcome, None], logged: Logged, other: FittingRule) -> dict[str, None]:
+    """Add the permission that a person over her limit may get, since other answers give an entry back."""
+    limit = other.rule.limit
+    if limit is None or logged.reason != f"{ReasonKind.LIMIT_REACHED.value}:{limit.name.replace(',', ' ')}":
+        return {}
+    found[Outcome("permit", "", other.rule.name)] = None
+    return {Missing.LIMIT.value: None}
 
 
 def _could_be(verdict: Verdict, logged: Logged) -> bool:

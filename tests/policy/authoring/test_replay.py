@@ -130,6 +130,19 @@ def test_a_limit_and_the_query_are_not_in_the_log() -> None:
     ]
     assert changes(replayed(free, limited, line("deny", "limit_reached:l"))) == [(Change.PERMITS, ("permit",), ())]
     assert changes(replayed(limited, limited, line("deny", "limit_reached:l"))) == []
+    for was, becomes in (("once: month", "once: day"), ("once: day", "once: day, times: 2")):
+        stricter, looser = (
+            read(f"name: r, allow: signed_in, limit: {{name: l, {each}, counted_when: {{status: 303}}}}")
+            for each in (was, becomes)
+        )
+        over = replayed(looser, stricter, line("deny", "limit_reached:l"))
+        assert changes(over) == [(Change.MAY_PERMIT, ("deny:limit_reached:l", "permit"), ("(limit)",))]
+        assert over.possible
+    gives = "name: c, match: {path: /c}, allow: signed_in, gives_back: {limit: l, when: {status: 204}}"
+    limit = "name: r, allow: signed_in, limit: {name: l, once: day, counted_when: {status: 303}}"
+    given = replayed(read(gives, limit), limited, line("deny", "limit_reached:l"))
+    assert changes(given) == [(Change.MAY_PERMIT, ("deny:limit_reached:l", "permit"), ("(limit)",))]
+    assert changes(replayed(limited, read(gives, limit), line("deny", "limit_reached:l"))) == []
     (found,) = changes(replayed(by_query, free, line()))
     assert found[0] is Change.MAY_REFUSE
     assert found[2] == ("(query)",)
