@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.identity import Birthdate, Gender, Identity, Scope
-from gateway.policy.authoring.effect import compare
+from gateway.identity import AccountKind, Acting, Birthdate, Gender, Identity, Role, Scope
+from gateway.policy.authoring.effect import Comparison, compare
 from gateway.policy.authoring.effect_words import as_values, say_comparison, say_world
 from gateway.policy.authoring.worlds import World
 from gateway.policy.example import EXAMPLE_CLIENT_ID, EXAMPLE_SUBJECT
@@ -51,6 +51,18 @@ def test_a_change_without_effect_says_so() -> None:
     """Silence would look like a failure."""
     assert said(BASE).startswith("no effect was found")
     assert said(BASE, Language.JA).startswith("影響は見つかりませんでした")
+
+
+def test_a_comparison_that_was_cut_says_so() -> None:
+    """An official must not take a part for the whole."""
+    part = Comparison((), 7, ("GET /", "GET /a", "POST /a", "POST /b"))
+
+    english = say_comparison(part, Language.EN).splitlines()
+    assert english[-2:] == [
+        "tried: 7 requests of people",
+        "not every person and moment was tried for 4 requests, such as GET /, GET /a, POST /a",
+    ]
+    assert "4 件のリクエスト（GET /, GET /a, POST /a など）" in say_comparison(part, Language.JA)
 
 
 def test_another_tool_reads_json() -> None:
@@ -96,6 +108,22 @@ def of(subject: str = EXAMPLE_SUBJECT, ago: float = 0.0, **facts: Any) -> Identi
             "2008-11 生まれ、横浜市中区、性別は女",
         ),
         (World(MORNING, of("K7QM")), "signed in, on a list as K7QM", "ログイン済み、名簿の K7QM"),
+        (
+            World(MORNING, of(acting=Acting("hanako"))),
+            "signed in, for hanako",
+            "ログイン済み、本人のアカウント hanako",
+        ),
+        (
+            World(MORNING, of(acting=Acting("club", AccountKind.GROUP, Role.MEMBER))),
+            "signed in, for the group club",
+            "ログイン済み、団体のアカウント club",
+        ),
+        (
+            World(MORNING, of(acting=Acting("club", AccountKind.GROUP, Role.REPRESENTATIVE))),
+            "signed in, as representative of the group club",
+            "ログイン済み、団体の代表者としてアカウント club",
+        ),
+        (World(MORNING, None, client=""), "nobody signed in, from an unknown address", "ログインなし、接続元 不明"),
         (World(MORNING, of(ago=90.4)), "signed in, signed in 90 s ago", "ログイン済み、ログインから 90 秒"),
         (
             World(MORNING, None, client="192.0.2.7", switches=("a", "b")),
