@@ -295,9 +295,10 @@ async def test_a_ledger_is_written_beside_the_requests(redis_url: str, behind: R
     assert calls(behind, "eval") == before + 1
     key = f"sekisho:d:{{{ticket_name(ticket)}}}"
     assert not any(b"booking" in part for pair in behind.hgetall(key).items() for part in pair)
-    # The record's time is read first, as time goes on between the two.
+    # The record's time is read first, as time goes on between the two. The script reads one clock and sets the other,
+    # and a millisecond can pass between.
     record = behind.pttl(key.replace(":d:", ":t:"))
-    assert 0 < behind.pttl(key) <= record
+    assert 0 < behind.pttl(key) <= record + 10
 
 
 async def test_a_ledger_waits_for_the_store(own_redis: RedisServer, open_worker: Open) -> None:
