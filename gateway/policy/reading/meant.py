@@ -135,11 +135,20 @@ _FEBRUARY = 2
 def _end_of(plain: str) -> str:
     """Return the last day of a fiscal year or of a month of every year (令和8年度末, 5月末); empty: there is none."""
     if (found := _YEARS_END.fullmatch(plain)) is not None:
-        return f"{_year(found[1], found[2], found[3]).year + 1:04}-03-31"
+        return _fiscal_years_end(_year(found[1], found[2], found[3]))
     if (found := _MONTHS_END.fullmatch(plain)) is not None and (month := int(found[1])) in range(1, 13):
         # The end of February is another day in a leap year, so it has none of every year.
         return "" if month == _FEBRUARY else f"{month:02}-{31 if month in _LONGEST_MONTHS else 30}"
     return ""
+
+
+def _fiscal_years_end(numbers: _Numbers) -> str:
+    """Return the last day of a fiscal year that shares a day with its era; empty: the calendar or the era has none."""
+    begun, end = day_of(f"{numbers.year:04}-04-01"), day_of(f"{numbers.year + 1:04}-03-31")
+    if begun is None or end is None:
+        return ""
+    within = numbers.era is None or (numbers.era[0] <= end and begun <= numbers.era[1])
+    return end.isoformat() if within else ""
 
 
 def meant_day(text: str) -> str:

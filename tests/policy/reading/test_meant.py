@@ -163,6 +163,22 @@ def test_no_end_of_the_calendar_makes_the_reader_stumble(
 
 
 @pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("令和元年度末", "2020-03-31"),
+        ("平成31年度末", "2020-03-31"),
+        ("昭和元年度末", "1927-03-31"),
+        ("昭和70年度末", ""),
+        ("令和0年度末", ""),
+        ("2026年度末", "2027-03-31"),
+    ],
+)
+def test_a_fiscal_year_shares_a_day_with_its_era(text: str, day: str) -> None:
+    """Offices wrote 平成31年度 for the year in which 令和 began; nobody wrote 昭和70年度."""
+    assert meant_day(text) == day
+
+
+@pytest.mark.parametrize(
     ("text", "remedy"),
     [
         ("9999年12月", "write `from: 9999-12-01, until: 9999-12-31`"),
@@ -175,6 +191,8 @@ def test_no_end_of_the_calendar_makes_the_reader_stumble(
 def test_a_period_at_an_end_of_the_calendar_is_one_only_within_it(text: str, remedy: str) -> None:
     """A day to write is a day that the calendar has."""
     assert why_no_day(text)[1].en == remedy
+    assert meant_day("9998年度末") == "9999-03-31"
+    assert meant_day("9999年度末") == meant_day("0000年度末") == ""
     assert meant_day("9999年12月末") == "9999-12-31"
     assert meant_moment("9999-12-31 25:00") == ""
     assert meant_moment("9999-12-30 25:00") == "9999-12-31 01:00"
