@@ -57,9 +57,9 @@ test: $(VENV)/.peers ## the tests but the long ones, in random order, two at onc
 	@tools/need $(FOR_TESTS)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-long: $(VENV)/.peers $(VENV)/.site $(VENV)/.upkeep ## every test: storms, 100,000 examples, gigabytes
+test-long: $(VENV)/.peers $(VENV)/.site $(VENV)/.upkeep ## every test, properties with new examples: storms, 100,000 examples, gigabytes (JOBS=1)
 	@tools/need $(FOR_LONG_TESTS)
-	$(BIN)/python -m pytest -m "long or not long" $(ARGS)
+	$(BIN)/python -m pytest -m "long or not long" --hypothesis-profile=exploring -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev ## formatting, lint, types, unused code, architecture, documentation
 	$(BIN)/ruff format --check .

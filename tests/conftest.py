@@ -22,11 +22,12 @@ import typer.testing
 from hypothesis import HealthCheck, settings
 
 # A property is held by its examples, not by how long a loaded machine takes for one of them, or to draw it.
-settings.register_profile("sekisho", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
-# A mutant is killed or not, and not now and then: every run has the same examples.
-settings.register_profile(
-    "mutants", settings.get_profile("sekisho"), derandomize=True, database=None, max_examples=30, print_blob=False
-)
+settings.register_profile("exploring", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+# `make test` judges a change: it has the same examples on every machine, so a red run is about the change.
+# `make test-long` looks for what no change has broken yet: it has other examples in each run (see CONTRIBUTING.md).
+settings.register_profile("sekisho", settings.get_profile("exploring"), derandomize=True, database=None)
+# Many runs of few examples, for the mutants.
+settings.register_profile("mutants", settings.get_profile("sekisho"), max_examples=30, print_blob=False)
 settings.load_profile("sekisho")
 
 _LOOPBACK_NAMES = frozenset({"localhost", ""})
