@@ -311,20 +311,29 @@ def _slip(character: str) -> tuple[Phrase, str]:
 
 
 def _without_quotes(line: str) -> str:
-    """Blank out quoted text and comments, so that only structure and the comment's sign are left; lengths stay."""
+    """Blank out quoted text and comments, so that only structure and the comment's sign are left; lengths stay.
+
+    A sign that is not seen opens or closes nothing by itself: `without_unseen` makes it a space or deletes it.
+    """
     out: list[str] = []
-    quote = ""
+    quote = before = ""
     for position, character in enumerate(line):
         if quote:
             out.append("\0")
             if character == quote:
-                quote = ""
-        elif character in "\"'" and (position == 0 or line[position - 1] in " [{,：:"):
+                quote, before = "", character
+            continue
+        if character in "\"'" and before in ("", *" [{,：:"):
             quote = character
             out.append("\0")
-        elif character == "#" and (position == 0 or line[position - 1] in " \u3000\t"):
+            continue
+        if character == "#" and before in ("", *" \u3000\t"):
             out.append("#" + "\0" * (len(line) - position - 1))
             break
-        else:
-            out.append(character)
+        out.append(character)
+        kind = _UNSEEN.get(character)
+        if kind is None:
+            before = character
+        elif kind not in _WITHOUT_WIDTH:
+            before = " "
     return "".join(out)

@@ -205,6 +205,22 @@ def test_a_quoted_text_and_a_comment_keep_what_they_hold(line: str) -> None:
     assert len(mistakes) == 0
 
 
+@pytest.mark.parametrize(
+    ("line", "mended"),
+    [
+        ("a:\u00a0'x: \u00a0'\u00a0", "a: 'x: \u00a0' "),
+        ("\u00a0':'\u00a0", " ':' "),
+        ("\u200b'\u00a0': 1", "'\u00a0': 1"),
+        ("a:\u200b '\u200b'", "a: '\u200b'"),
+        ("a: 1\u00a0# \u00a0", "a: 1 # \u00a0"),
+        ("a: 1 \u200b# \u200b", "a: 1 # \u200b"),
+    ],
+)
+def test_a_quote_and_a_comment_begin_where_they_will(line: str, mended: str) -> None:
+    """A space that is not seen becomes one: quotes and comments behind it begin there, as YAML will read them."""
+    assert without_unseen(line, "p.yaml", Mistakes()) == mended
+
+
 @given(st.text(st.sampled_from([*SPACES, *MARKS, "a", ":", " ", "#", '"', "'", "\n", "：", "あ"]), max_size=30))
 def test_the_unseen_are_taken_out_whole_and_nothing_else_is(text: str) -> None:
     """A second pass finds nothing, the number of lines stays, and every sign that is seen stays in its order."""
