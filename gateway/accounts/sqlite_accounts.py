@@ -25,7 +25,7 @@ from gateway.accounts.sealed import BOX_NONCE, is_of_first_key, open_kept, seal_
 from gateway.errors import StoreFault, StoreUnavailableError, UnfitAccountStoreError
 from gateway.instant import Instant
 from gateway.session.seal import Secrets
-from gateway.whole_files import give_to_folders_owner
+from gateway.whole_files import give_to_account
 
 _APPLICATION = 0x53454B49
 """`SEKI`, SQLite's `application_id`: another program's database is not taken for ours."""
@@ -288,7 +288,7 @@ class SqliteAccounts(KeptAccounts):
         try:
             # An office's list that root imports before the gateway's first start is the gateway's.
             if not os.fstat(with_mode).st_size:
-                give_to_folders_owner(with_mode, self._file.resolve().parent)
+                give_to_account(with_mode, self._file.resolve().parent)
         finally:
             os.close(with_mode)
         self._check_modes()

@@ -19,12 +19,12 @@ from gateway.audit.system_segments import (
     Copies,
     Tail,
     TrailFiles,
-    make_folder,
+    open_folder,
     segments_in,
     tail_of,
 )
 from gateway.instant import Instant
-from gateway.whole_files import give_to_folders_owner
+from gateway.whole_files import give_to_account
 
 _LOCK = ".command.lock"
 
@@ -81,10 +81,10 @@ class CommandTrail:
 
     @contextmanager
     def _files(self) -> Iterator[TrailFiles]:
-        make_folder(self._folder)
+        open_folder(self._folder)
         lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o660)
         try:
-            give_to_folders_owner(lock, self._folder)
+            give_to_account(lock, self._folder)
             fcntl.flock(lock, fcntl.LOCK_EX)
             files = TrailFiles(self._folder, COMMAND, self._terms, self._verifier, self._copies)
             last = self._last()

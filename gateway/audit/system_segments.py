@@ -31,7 +31,7 @@ from gateway.audit.segment import (
 )
 from gateway.audit.verification import opening_of, read_segment
 from gateway.instant import Instant
-from gateway.whole_files import give_to_folders_owner
+from gateway.whole_files import give_to_account, make_folder
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
@@ -94,15 +94,14 @@ def lines_of(path: Path) -> Iterator[bytes]:
             yield line
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder of the trail.
+def open_folder(folder: Path) -> None:
+    """Make the folder of the trail, for the gateway's account also where a command of root comes first.
 
     Raises:
         OSError: it cannot be made or read.
 
     """
-    with suppress(FileExistsError):
-        folder.mkdir(mode=FOLDER_MODE, parents=True)
+    make_folder(folder, FOLDER_MODE)
     os.scandir(folder).close()
 
 
@@ -231,7 +230,7 @@ class SegmentFile:
         descriptor = os.open(path, flags, FILE_MODE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            give_to_folders_owner(descriptor, folder)
+            give_to_account(descriptor, folder)
             _write_whole(descriptor, written.text)
             os.fdatasync(descriptor)
             _sync_folder(folder)
@@ -308,7 +307,7 @@ class TrailFiles:
             OSError: it cannot be written.
 
         """
-        make_folder(self._folder)
+        open_folder(self._folder)
         self._file, written = SegmentFile.begin(
             self._folder, self._next, self._before, now, self._terms, self._verifier, torn=self._torn
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from difflib import unified_diff
 from pathlib import Path
@@ -14,6 +13,7 @@ from gateway.bounded_files import read_file
 from gateway.commands.terminal import EXIT_OURS, EXIT_USERS, language, say, say_text, write_document
 from gateway.policy.authoring.house_form import NotTheSameError, house_form, mended
 from gateway.policy.reading.parse import parse_policy
+from gateway.whole_files import replace_whole
 from gateway.yaml.mistakes import Mistakes, Phrase, Where
 from gateway.yaml.read import MAX_BYTES, decode, read_yaml
 from gateway.yaml.tree import Table
@@ -111,16 +111,9 @@ def _tell(file: Path, before: str, after: str, *, check: bool) -> None:
         lines = unified_diff(before.splitlines(), after.splitlines(), str(file), str(file), lineterm="", n=2)
         say_text("\n".join(lines) or Phrase("line ends, or a BOM", "改行か BOM").say(language()))
         return
-    _replace(file.resolve(), after.encode())
-    say(str(file), Phrase("written in the house's form", "整形しました").say(language()))
-
-
-def _replace(file: Path, content: bytes) -> None:
-    """Replace a file at once; its rights stay."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        beside.write_bytes(content)
-        beside.chmod(file.stat().st_mode & 0o777)
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
+        replace_whole(file, after.encode())
+    except OSError as error:
+        say(f"{file}: {error.strerror}", error=True)
+        raise typer.Exit(EXIT_USERS) from None
+    say(str(file), Phrase("written in the house's form", "整形しました").say(language()))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
-from contextlib import suppress
 from pathlib import Path
 
 from joserfc.jwk import import_key
@@ -13,6 +11,7 @@ from jwcrypto import jwk
 
 from gateway.bounded_files import read_file
 from gateway.login.keys import ALGORITHMS, LONGEST_FILE, KeySet, KeySetError, SigningKey, read_key_set, signing_key
+from gateway.whole_files import replace_whole
 
 FILE_MODE = 0o600
 RSA_BITS = 3_072
@@ -51,33 +50,17 @@ def load_keys(path: Path) -> KeySet:
 
 
 def save_keys(path: Path, keys: KeySet) -> None:
-    """Write a key file of mode 0600, whole or not at all: a full disk must not cost a key.
+    """Write a key file, whole or not at all: a full disk must not cost a key.
 
-    If the name is a link, the command writes the file it leads to, so that a reader of that file by another name has
-    the new key too.
+    A new one is its owner's alone. Rotated with `sudo`, it must stay readable to the account the gateway runs as. If
+    the name is a link, the command writes the file it leads to, so that a reader of that file by another name has the
+    new key too.
 
     Raises:
         OSError: it cannot be written; then what was there still is.
 
     """
-    path = path.resolve()
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            # The mode asked for is cut by the umask, never widened by it; said again for file systems that guess.
-            os.fchmod(file.fileno(), FILE_MODE)
-            if path.exists() and os.geteuid() == 0:
-                # Rotated with `sudo`, it must stay readable to the account the gateway runs as.
-                owner = path.stat()
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-            file.write(keys.private_jwks())
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            beside.unlink()
+    replace_whole(path, keys.private_jwks(), FILE_MODE)
 
 
 def is_private(path: Path) -> bool:
