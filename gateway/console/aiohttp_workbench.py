@@ -36,7 +36,7 @@ from gateway.console.workbench import (
 )
 from gateway.instant import Instant, tokyo_time
 from gateway.workbench.draft import LONGEST_TEXT, Analysis, Draft, NotAnalysed
-from gateway.workbench.file_names import NEW, is_policy_name
+from gateway.workbench.file_names import NEW, as_written, is_policy_name, text_of
 from gateway.workbench.system_folder import FileChangedError, NotThereError, PolicyFolder
 
 NONCE_BYTES = 16
@@ -150,15 +150,19 @@ class WorkbenchPages:
         try:
             if file and folder is not None:
                 found = await asyncio.to_thread(PolicyFolder(folder).read, file)
-                return Opened(found.text, file, app, found.digest)
+                return Opened(found.text, file, app, found.digest, found.other_charset)
             if held is not None:
                 data = await asyncio.to_thread(read_file, Path(held.file), LONGEST_TEXT)
-                return Opened(data.decode("utf-8-sig", "replace").replace("\r\n", "\n"), "", app, NEW)
+                return Opened(text_of(data)[0], "", app, NEW)
         except NotThereError:
             if is_policy_name(file):
                 return Opened(new_text(file), file, app, NEW)
             raise refusal("draft", HTTPStatus.NOT_FOUND) from None
-        except OSError:
+        except UnicodeError:
+            raise refusal("no_text", HTTPStatus.UNPROCESSABLE_ENTITY) from None
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise refusal("long_file", HTTPStatus.REQUEST_ENTITY_TOO_LARGE) from None
             raise refusal("file", HTTPStatus.SERVICE_UNAVAILABLE) from None
         raise refusal("draft", HTTPStatus.NOT_FOUND)
 
@@ -170,13 +174,15 @@ class WorkbenchPages:
 
     async def _analysed(self, visitor: Visitor, opened: Opened) -> tuple[Analysis | NotAnalysed, dict[str, object]]:
         folder, now = self._folder(), self._clock()
-        app, in_force = compared_with(opened, self._in_force(), folder)
+        # A form may bring any name. Only the file that the folder itself found is compared with.
+        saved = None if folder is None else await asyncio.to_thread(_saved_in, folder, opened.file)
+        app, in_force = compared_with(opened, self._in_force(), None if saved is None else folder)
         in_folder = folder is not None and bool(opened.file)
         home = str(folder) if in_folder else str(Path(in_force).parent)
         what_if = what_if_of(visitor.form)
         draft = Draft(
-            text=opened.text,
-            file=opened.file or Path(in_force).name or "policy.yaml",
+            text=as_written(opened.text, saved).decode("utf-8"),
+            file=(opened.file if is_policy_name(opened.file) else "") or Path(in_force).name or "policy.yaml",
             folder=home,
             language=visitor.language.value,
             now=now,
@@ -204,6 +210,14 @@ class WorkbenchPages:
             status=int(status),
         )
         return visitor.page(screen, Place.WORKBENCH)
+
+
+def _saved_in(folder: Path, name: str) -> bytes | None:
+    """Return the bytes of a file as it is saved; `None` if the folder has none of that name, or it is no text."""
+    try:
+        return PolicyFolder(folder).read(name).data
+    except (NotThereError, OSError, UnicodeError):
+        return None
 
 
 def _json(values: Mapping[str, object]) -> web.Response:

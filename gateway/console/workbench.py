@@ -39,6 +39,8 @@ class Opened:
     """The App with whose policy it is compared; empty: with the file as it is saved."""
     digest: str
     """The digest of the file as it was opened, or `new`."""
+    other_charset: bool = False
+    """Whether the file is not in UTF-8, which a save makes of it."""
 
 
 def what_if_of(form: Mapping[str, str]) -> WhatIf | None:

@@ -35,6 +35,7 @@ from gateway.workbench.draft import (
     Changed,
     Compared,
     ConditionStep,
+    DiffLine,
     Draft,
     EffectRow,
     ExampleResult,
@@ -75,10 +76,10 @@ def analyse(draft: Draft, read_text: Callable[[Path], str]) -> Analysis:
     policy = parse_policy(
         draft.text, mistakes, file=draft.file, folder=folder, may_read=_reader_of(draft, folder, in_force)
     )
-    before = None if in_force is None else read_text(in_force)
+    lines = None if in_force is None else changed_lines(read_text(in_force), draft.text.removeprefix("\ufeff"))
     if policy is None:
         found = [_finding_of(mistake, draft, language) for mistake in mistakes]
-        compared = None if before is None else Compared(changed_lines(before, draft.text), (), 0)
+        compared = None if lines is None else Compared(lines, (), 0)
         return Analysis(tuple(found[:MOST_FINDINGS]), max(0, len(found) - MOST_FINDINGS), compared=compared)
     compiled = CompiledPolicy(policy)
     advice = [
@@ -101,7 +102,7 @@ def analyse(draft: Draft, read_text: Callable[[Path], str]) -> Analysis:
         data=tuple(item.cells for item in data_map(policy, language)),
         what_if_mistakes=faults,
         judged=judged,
-        compared=None if in_force is None or before is None else _compared(draft, before, policy, compiled, in_force),
+        compared=None if in_force is None or lines is None else _compared(draft, lines, policy, compiled, in_force),
         names=tuple(policy.conditions),
         switches=tuple(sorted(named_by([policy]))),
     )
@@ -274,8 +275,9 @@ def _quoted(text: str) -> str:
 # --- beside the policy in force ---------------------------------------------------------
 
 
-def _compared(draft: Draft, before: str, policy: Policy, compiled: CompiledPolicy, in_force: Path) -> Compared:
-    lines = changed_lines(before, draft.text)
+def _compared(
+    draft: Draft, lines: tuple[DiffLine, ...], policy: Policy, compiled: CompiledPolicy, in_force: Path
+) -> Compared:
     old = load_policy(in_force, Mistakes())
     if old is None:
         return Compared(lines, (), 0)

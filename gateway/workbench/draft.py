@@ -36,6 +36,7 @@ class Draft(msgspec.Struct, frozen=True):
     """A text, the place where its files are looked for, and what its author asks."""
 
     text: str
+    """As a save would write it, with the line ends of its file: the version is that of the bytes."""
     file: str
     """Its name in messages, relative to `folder`."""
     folder: str

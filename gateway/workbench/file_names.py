@@ -38,6 +38,22 @@ NEW = "new"
 """Stands for the digest of a file that is not there yet."""
 
 
+def text_of(data: bytes) -> tuple[str, bool]:
+    """Return the text of a file with plain line ends, and whether it is in a charset that no policy may have.
+
+    Japanese editors and Excel still write CP932 and UTF-16. The gateway refuses such a file, and a save writes UTF-8.
+
+    Raises:
+        UnicodeError: it is no text.
+
+    """
+    try:
+        text, other = data.decode("utf-8-sig"), False
+    except UnicodeDecodeError:
+        text, other = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "cp932"), True
+    return text.replace("\r\n", "\n"), other
+
+
 def as_written(text: str, before: bytes | None) -> bytes:
     """Return the bytes of a text that a browser sent, with the line ends and the mark that the file had.
 

@@ -20,6 +20,7 @@ from gateway.bounded_files import MIB, read_file
 from gateway.observe.redact import where_it_failed
 from gateway.workbench.analysis import analyse
 from gateway.workbench.draft import LONGEST_TEXT, Analysis, Draft
+from gateway.workbench.file_names import text_of
 
 LENGTH_BYTES = 4
 """Bytes in front of each message, which say how long it is."""
@@ -66,7 +67,7 @@ def _answer(message: bytes) -> Answered:
     most = int(used.ru_utime + used.ru_stime) + SECONDS + 1
     _bound(resource.RLIMIT_CPU, most, resource.RLIM_INFINITY)
     try:
-        return Answered(analyse(msgspec.json.decode(message, type=Draft), _text_of))
+        return Answered(analyse(msgspec.json.decode(message, type=Draft), saved_text))
     # A mistake of ours, or not enough memory; its words may quote the draft.
     except Exception as error:  # noqa: BLE001
         return Answered(None, f"{type(error).__name__} {where_it_failed(error)}")
@@ -83,10 +84,11 @@ def _bound(limit: int, soft: int, hard: int) -> None:
         resource.setrlimit(limit, (soft, hard))
 
 
-def _text_of(path: Path) -> str:
+def saved_text(path: Path) -> str:
+    """Return the text of a file of a policy; empty where it cannot be read."""
     try:
-        return read_file(path, LONGEST_TEXT).decode("utf-8-sig", "replace").replace("\r\n", "\n")
-    except OSError:
+        return text_of(read_file(path, LONGEST_TEXT))[0]
+    except (OSError, UnicodeError):
         return ""
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gateway.policy.system_whole_file import FILE_MODE
 from gateway.workbench.draft import LONGEST_TEXT
-from gateway.workbench.file_names import MOST_PARTS, NEW, as_written, digest_of, is_policy_name
+from gateway.workbench.file_names import MOST_PARTS, NEW, as_written, digest_of, is_policy_name, text_of
 
 MOST_FILES = 500
 """Files that are listed."""
@@ -35,6 +35,9 @@ class OpenedFile:
 
     text: str
     digest: str
+    data: bytes
+    other_charset: bool
+    """Whether it is not in UTF-8, which a save makes of it."""
 
 
 class PolicyFolder:
@@ -64,13 +67,15 @@ class PolicyFolder:
         Raises:
             NotThereError: there is none of that name.
             OSError: it cannot be read, or is too long (`EFBIG`).
+            UnicodeError: it is no text.
 
         """
         with self._within(name) as (parent, last):
             data = _content(parent, last)
         if data is None:
             raise NotThereError
-        return OpenedFile(data.decode("utf-8-sig", "replace").replace("\r\n", "\n"), digest_of(data))
+        text, other_charset = text_of(data)
+        return OpenedFile(text, digest_of(data), data, other_charset)
 
     def save(self, name: str, text: str, opened: str) -> str:
         """Write a file whole or not at all, and return its new digest. `opened` is the digest of the file as opened.

@@ -31,6 +31,7 @@ from gateway.session.memory_store import MemoryStore
 from gateway.settings.settings import ConsoleSettings
 from gateway.workbench.analysis import analyse
 from gateway.workbench.draft import Analysis, Draft, NotAnalysed
+from gateway.workbench.system_analyst import saved_text
 from tests.builders import CLIENT, NOON
 
 URL = "https://console.city.example.jp"
@@ -106,7 +107,7 @@ class AnalystHere:
 
     async def analyse(self, author: str, draft: Draft) -> Analysis | NotAnalysed:
         del author
-        return await asyncio.to_thread(analyse, draft, lambda path: path.read_text("utf-8"))
+        return await asyncio.to_thread(analyse, draft, saved_text)
 
     async def running(self, app: object) -> AsyncIterator[None]:
         del app

@@ -14,8 +14,10 @@ import pytest
 from gateway.audit.entry import Action, Outcome
 from gateway.console.node import AppFacts
 from gateway.console.routes import LONGEST_DRAFT, Place, route_of
+from gateway.policy.reading.parse import load_policy
 from gateway.workbench.draft import LONGEST_TEXT
 from gateway.workbench.file_names import NEW, digest_of
+from gateway.yaml.mistakes import Mistakes
 from tests.console.conftest import APP, House
 
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -181,6 +183,79 @@ async def test_nothing_is_written_outside_of_the_folder(bench: House, name: str,
 async def test_nothing_is_read_outside_of_the_folder(bench: House, query: str) -> None:
     """There is no such policy."""
     assert (await bench.get(f"workbench/edit?{query}")).status == 404
+
+
+@pytest.mark.parametrize("place", [Place.WORKBENCH_WORK, Place.WORKBENCH_SAVE])
+@pytest.mark.parametrize(
+    "name", ["../secret.yaml", "../secret.txt", "ROOT/secret.yaml", "link.yaml", "out/secret.yaml"]
+)
+async def test_a_draft_is_compared_with_no_file_outside_of_the_folder(
+    bench: House, name: str, place: Place, tmp_path: Path
+) -> None:
+    """A comparison quotes every line of the other file, and a form may bring any name, also that of a link."""
+    folder = bench.node.workbench
+    assert folder is not None
+    for secret in ("secret.yaml", "secret.txt"):
+        (tmp_path / secret).write_text("key: canary\n")
+    (folder / "link.yaml").symlink_to(tmp_path / "secret.yaml")
+    (folder / "out").symlink_to(tmp_path)
+    name = name.replace("ROOT", str(tmp_path))
+
+    for opened in ("0" * 64, digest_of(b"key: canary\n")):
+        answer = await bench.press(place, **form("policy: p\n", name, opened), reason="r")
+        assert "canary" not in await answer.text()
+    found = await asked(bench, text="policy: p\n", file=name)
+    assert "canary" not in json.dumps(found)
+
+
+async def test_a_file_in_another_charset_is_opened_as_it_is_meant(bench: House) -> None:
+    """A Japanese editor writes CP932. A save must not turn each sign into a mark of damage."""
+    assert bench.node.workbench is not None
+    file = bench.node.workbench / "cp932.yaml"
+    file.write_bytes(LOTTERY.replace("\n", "\r\n").encode("cp932"))
+
+    page = unescape(await (await bench.get("workbench/edit?file=cp932.yaml")).text())
+    assert LOTTERY in page
+    assert "UTF-8" in page
+    answer = await bench.press(
+        Place.WORKBENCH_SAVE, **form(file="cp932.yaml", opened=digest_of(file.read_bytes())), reason="r"
+    )
+    assert answer.status == 303
+    assert file.read_bytes() == LOTTERY.replace("\n", "\r\n").encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "words"),
+    [(b"policy: \x81\xff\xfd\n", 422, "CP932"), (b"#" * (LONGEST_TEXT + 1), 413, "128 KiB")],
+)
+async def test_a_file_that_the_workbench_cannot_hold_is_not_opened(
+    bench: House, data: bytes, status: int, words: str
+) -> None:
+    """Its page says why, and no form could spoil the file."""
+    assert bench.node.workbench is not None
+    (bench.node.workbench / "odd.yaml").write_bytes(data)
+
+    answer = await bench.get("workbench/edit?file=odd.yaml")
+
+    assert answer.status == status
+    text = await answer.text()
+    assert words in text
+    assert "<textarea" not in text
+
+
+@pytest.mark.parametrize("data", [LOTTERY.replace("\n", "\r\n").encode(), b"\xef\xbb\xbf" + LOTTERY.encode()])
+async def test_the_version_is_that_of_the_file_as_it_is_saved(bench: House, data: bytes) -> None:
+    """It is printed for the approval, and the gateway tells it where it judges: a mark or CRLF counts in both."""
+    assert bench.node.workbench is not None
+    file = bench.node.workbench / "lottery.yaml"
+    file.write_bytes(data)
+    policy = load_policy(file, Mistakes())
+    assert policy is not None
+
+    found = await asked(bench, opened=digest_of(data))
+
+    assert policy.version in found["html"]
+    assert "They are the same." in found["html"]
 
 
 async def test_the_policy_in_force_opens_and_is_saved_as_a_new_file(bench: House) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.workbench.file_names import as_written, digest_of, is_policy_name
+from gateway.workbench.file_names import as_written, digest_of, is_policy_name, text_of
 
 
 @pytest.mark.parametrize("name", ["a.yaml", "施設予約.yaml", "2026/facility-booking.yaml", "a b/c.d/e.yaml"])
@@ -53,3 +53,13 @@ def test_a_file_keeps_its_line_ends_and_its_mark() -> None:
 def test_a_digest_tells_two_files_apart() -> None:
     """And says the same of the same file."""
     assert digest_of(b"a") == digest_of(b"a") != digest_of(b"b")
+
+
+def test_a_text_is_read_in_the_charset_in_which_it_was_written() -> None:
+    """UTF-8 with or without a mark, CP932 and UTF-16 of Japanese editors; anything else is no text."""
+    text = "title: 抽選\n"
+    for charset, other in (("utf-8", False), ("utf-8-sig", False), ("cp932", True), ("utf-16", True)):
+        assert text_of(text.replace("\n", "\r\n").encode(charset)) == (text, other)
+    for data in (b"\x81\xff", b"\xff\xfea"):
+        with pytest.raises(UnicodeError):
+            text_of(data)
