@@ -49,6 +49,8 @@ class _Mending:
     certain: bool = True
     column: int | None = None
     """The place of the slip; `None`: the first sign in which the two lines differ."""
+    remedy: Phrase | None = None
+    """What to write; `None`: the line."""
 
 
 @dataclass(slots=True)
@@ -162,7 +164,8 @@ def _note(slips: Mistakes, start: Where, line: str, mending: _Mending, origins: 
         kept = Fix(line[column:head] + fix.old, line[column:head] + fix.new)
     else:
         kept = None
-    slips.add(start.moved(place), mending.what, write(re.sub("(?<=[:,]) {2,}", " ", mending.line.strip())), kept)
+    remedy = mending.remedy or write(re.sub("(?<=[:,]) {2,}", " ", mending.line.strip()))
+    slips.add(start.moved(place), mending.what, remedy, kept)
 
 
 def _same(one: str, other: str) -> int:
@@ -206,10 +209,12 @@ def _mendings(lines: list[str], number: int) -> Iterator[_Mending]:
     yield from _sentences(line)
     yield from _quotes(line)
     yield from _comments(line)
-    yield from _colons(line, lines[number + 1] if number + 1 < len(lines) else "")
+    below = lines[number + 1] if number + 1 < len(lines) else ""
+    yield from _colons(line, below)
+    yield from _pairs(line, below)
     yield from _brackets(line)
     yield from _values(line)
-    yield from _items(line, lines[:number])
+    yield from _items(line, lines[:number], below)
 
 
 def _sentences(line: str) -> Iterator[_Mending]:
@@ -293,7 +298,46 @@ def _colons(line: str, below: str) -> Iterator[_Mending]:
         yield _Mending(f"{line.rstrip()}:", what, certain=deeper, column=found.end("key"))
 
 
-_BLOCK_VALUE = re.compile(r"^(?P<before>\s*(?:- +)?[^\s:#\"'\[\]{},]+: +)(?P<value>\S.*?)\s*$")
+_PAIRS = re.compile(
+    r"^(?P<before>\s*(?:- +)?)(?P<key>[^\s:：\"'#\[\]{},、]{1,40}): +"
+    r"(?P<inner>[^\s:：\"'#\[\]{},、]{1,40}):(?:(?P<value> .*\S)| *)$"
+)
+_OF_ONE_TEXT = frozenset(("ja", "ja-simple", "en", "name", "policy", "note", "request", "expect", "at", "address"))
+"""Keys behind which a second key is a part of the text."""
+_KEY_OF_OURS = re.compile(r"[a-z][a-z_]*")
+
+
+def _pairs(line: str, below: str) -> Iterator[_Mending]:
+    """Two keys on one line: a number before a name, or a table without its brackets."""
+    found = _PAIRS.match(line)
+    if found is None or found["key"] in _OF_ONE_TEXT:
+        return
+    key, inner, value = found["key"], found["inner"], (found["value"] or "").strip()
+    deeper = len(below) - len(below.lstrip()) > len(line) - len(line.lstrip())
+    if key.isnumeric() and not value and deeper:
+        what = Phrase(f"a number `{key}:` before a name", f"名前の前に番号「{key}:」があります")
+        yield _Mending(f"{found['before']}{inner}:", what, column=found.start("key"))
+    if not value or _KEY_OF_OURS.fullmatch(inner) is None:
+        return
+    what = Phrase("two keys on one line", "一行に項目が二つあります")
+    if deeper:
+        # The rest stands below, so that this is a line of its own there.
+        two = Phrase(
+            f"write `{key}:` and, below it, `{inner}: {value}`",
+            f"`{key}:` と書き、`{inner}: {value}` は次の行に書いてください",
+        )
+        yield _Mending(f"{found['before']}{key}:", what, certain=False, column=found.start("inner"), remedy=two)
+    opened, closed = _structure(value).count("{"), _structure(value).count("}")
+    closing = "" if closed > opened else "}"
+    table = f"{key}: {{{inner}: {value}{closing}"
+    text = f"{key}: {_quoted(f'{inner}: {value}')}"
+    remedy = Phrase(
+        f"write `{table}`, or `{text}` if it is one text", f"`{table}` か、一つの文なら `{text}` と書いてください"
+    )
+    yield _Mending(f"{found['before']}{table}", what, certain=False, column=found.start("inner"), remedy=remedy)
+
+
+_BLOCK_VALUE = re.compile(r"^(?P<before>\s*(?:- +)?(?P<key>[^\s:#\"'\[\]{},]+): +)(?P<value>\S.*?)\s*$")
 _INNER_QUOTES = re.compile(r"(?P<before>[\[{,:]\s+|[\[{])\"(?P<said>[^\"]*)\"(?P<more>[^\s,}\]][^,}\]]*)")
 _FLOW_INDICATOR = re.compile(r"(?P<before>[\[{,:]\s*)(?P<value>(?:[@%`&!|*]|>(?![=\d])|- )[^,}\]]*)")
 
@@ -311,7 +355,9 @@ def _values(line: str) -> Iterator[_Mending]:
         mended = f"{line[: found.end('before')]}{_quoted(value)}{line[found.end('before') + len(value) :]}"
         yield _Mending(mended, _bare(value[0]), column=found.end("before"))
     found = _BLOCK_VALUE.match(line)
-    if found is not None and found["value"][0] not in "\"'":
+    if found is not None and found["key"] not in _OF_ONE_TEXT and (behind := _behind_brackets(found["value"])):
+        yield _behind(line, line.rindex(behind), behind)
+    elif found is not None and found["value"][0] not in "\"'":
         value = found["value"]
         sign = re.search(r": | #|:$", value)
         shown = value[0] if sign is None else sign[0]
@@ -323,6 +369,32 @@ def _values(line: str) -> Iterator[_Mending]:
                 (_bare(shown) if sign is None else _unquoted(shown)),
                 column=column,
             )
+
+
+def _behind_brackets(value: str) -> str:
+    """Return the text that stands behind a list or a table whose brackets are closed; empty: there is none."""
+    body = _structure(value)
+    if body[0] not in "[{":
+        return ""
+    depth = 0
+    for place, sign in enumerate(body):
+        depth += (sign in "[{") - (sign in "]}")
+        if depth == 0:
+            return value[place + 1 :].strip().strip("\0")
+    return ""
+
+
+def _behind(line: str, place: int, text: str) -> _Mending:
+    kept = line[:place].rstrip()
+    if not text.strip("、。，．,.;；"):
+        return _Mending(
+            kept, Phrase(f"`{text}` behind a closed bracket", f"閉じた括弧の後ろに「{text}」があります"), column=place
+        )
+    said = text.strip("（）() -ー―")
+    what = Phrase(
+        f"`{text}` behind a closed bracket begins no comment", f"閉じた括弧の後ろの「{text}」は注釈になりません"
+    )
+    return _Mending(f"{kept}  # {said}", what, certain=False, column=place)
 
 
 def _quoted(sentence: str) -> str:
@@ -364,6 +436,11 @@ def _brackets(line: str) -> Iterator[_Mending]:
         end = len(body.rstrip(" \0"))
         sign, place = waiting[-1]
         what = Phrase(f"a `{sign}` that is not closed", f"`{sign}` が閉じていません")
+        swallowed = _VALUE_WITH_NUMBER.search(line)
+        if swallowed is not None and any(_OPEN[sign] in swallowed["rest"] for sign, _ in waiting):
+            number = Phrase("a ` #` begins a comment", "` #` から後ろは注釈になります")
+            mended = f"{line[: swallowed.start('value')]}{_quoted(swallowed['value'])}{line[swallowed.end('value') :]}"
+            yield _Mending(mended, number, certain=False, column=swallowed.start("mark"))
         if body.rstrip()[-1:] not in ("[", "{", ","):
             yield _Mending(line[:end] + closing + line[end:], what, column=place)
     undashed = re.sub(r"(?<=[\[,])(?P<space> *)- +", lambda dash: dash["space"], body)
@@ -375,6 +452,11 @@ def _brackets(line: str) -> Iterator[_Mending]:
     if doubled is not None:
         what = Phrase("two commas with nothing between", "`,` が続いています")
         yield _Mending(f"{line[: doubled.start()]},{line[doubled.end() :]}", what, column=doubled.start())
+
+
+_VALUE_WITH_NUMBER = re.compile(
+    r"(?:: +|[\[,] *)(?P<value>[^\s\"'\[\]{},:#][^\"'\[\]{},:#]*(?P<mark> #)[^,\]}]*)(?P<rest>[,\]}].*)$"
+)
 
 
 def _wrong_closing(line: str, place: int, waiting: list[tuple[str, int]]) -> Iterator[_Mending]:
@@ -397,6 +479,7 @@ _OTHER_DASH = re.compile(
     r"(?=[ \u3000]{0,9}[^\s:]{1,80}:(?:\s|$))|[ー―—–‐‑−－・●○■◆*＊]|[(（]?\d{1,2}[.)．）、]|[①-⑳])"
     r"[ \u3000]*(?P<rest>\S.*)$"
 )
+_SENTENCE = re.compile(r" *(?:ja|ja-simple|en): +[^\s\"'|>\[{].*$")
 _ITEM = re.compile(r"^(?P<before> *)- ")
 
 
@@ -407,7 +490,7 @@ def _other_marks(line: str) -> Iterator[_Mending]:
         yield _Mending(f"{found['before']}- {found['rest']}", what, column=found.start("sign"))
 
 
-def _items(line: str, above: list[str]) -> Iterator[_Mending]:
+def _items(line: str, above: list[str], below: str) -> Iterator[_Mending]:
     """An item of a list that begins with another sign, with none, or at another depth; and a hyphen outside of one."""
     yield from _other_marks(line)
     indent = len(line) - len(line.lstrip(" "))
@@ -421,6 +504,19 @@ def _items(line: str, above: list[str]) -> Iterator[_Mending]:
     if line[indent:].startswith("- ") and item is None and (depth == indent or before.rstrip()[-1:] in (",", "[")):
         what = Phrase("a `- ` where no list is", "リストでないところに `- ` があります")
         yield _Mending(line[:indent] + line[indent:].removeprefix("- ").lstrip(), what, certain=False, column=indent)
+    if _SENTENCE.match(before) is not None and ":" not in line and not line.lstrip().startswith("- "):
+        what = Phrase(
+            "a sentence goes on here, and its indent is not deeper",
+            "前の行の文の続きが、前の行より深く字下げされていません",
+        )
+        whole = f"{before.strip()}{line.strip()}"
+        remedy = Phrase(f"write it on one line: `{whole}`", f"一行で `{whole}` と書いてください")
+        yield _Mending(f"{' ' * (depth + 2)}{line.strip()}", what, certain=False, column=indent, remedy=remedy)
+    if line.rstrip().endswith(":"):
+        # It opens a block, so that the line below is deeper than it is meant to be.
+        inner = len(below) - len(below.lstrip(" "))
+        outer = [len(each) - len(each.lstrip(" ")) for each in above if each.strip()]
+        depth = max((each for each in outer if each < inner), default=depth)
     if depth != indent:
         what = Phrase(
             f"indented by {indent} where its neighbours are by {depth}",

@@ -36,7 +36,7 @@ from gateway.yaml.broken_lines import Stop, mend, mixed_list
 from gateway.yaml.hidden import hide_secrets, shown
 from gateway.yaml.mistakes import Mistake, Mistakes, Phrase, Where, write
 from gateway.yaml.pasted import note_pasted
-from gateway.yaml.slips import SLIPS, cut_sentences, instead, quoted_line, repair, without_unseen
+from gateway.yaml.slips import SLIPS, cut_sentences, instead, is_marked, quoted_line, repair, without_unseen
 from gateway.yaml.tree import MAX_DEPTH, Entry, Items, Node, Scalar, Table
 
 T = TypeVar("T")
@@ -455,6 +455,9 @@ class _Builder:
             if not isinstance(following, NodeEvent):
                 raise TypeError("the parser gave a key without a value")
             value = self._node(following, depth + 1)
+            if value == Scalar("", value.where) and value.where.line > key.where.line:
+                # The parser gives nothing its place behind the comments and blank lines.
+                value = Scalar("", key.where)
             entry = self._entry(key, value)
             if entry is None:
                 continue
@@ -494,7 +497,7 @@ class _Builder:
     def _mend_key(self, key: Scalar, value: Node) -> Entry:
         """Name a full-width colon or space in a key, and read on as if it had been a half-width one."""
         text, where = key.text, key.where
-        self.slipped = self.slipped or "：" in text or "\u3000" in text
+        self.slipped = self.slipped or any(sign in text for sign in "：\u3000{[") or is_marked(text)
         stripped = text.lstrip("\u3000 ")
         if stripped != text:
             what, right = SLIPS["\u3000"]

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from unicodedata import normalize
 
-from gateway.yaml.mistakes import Mistakes, Phrase, Where
+from gateway.yaml.mistakes import Fix, Mistakes, Phrase, Where, write
 from gateway.yaml.tree import Scalar
 
 # --- signs that are not seen ---------------------------------------------------------
@@ -78,6 +78,9 @@ def quoted_line(line: str) -> tuple[int, str, str] | None:
     found = _FLOW_SENTENCES.search(line)
     if found is None:
         return None
+    found = _FLOW_SENTENCES.search(line, 0, _end_of_table(line, found.start()))
+    if found is None:
+        return None
     place = found.start("inside")
     pieces: list[str] = []
     wrong: tuple[int, str] | None = None
@@ -97,6 +100,16 @@ def quoted_line(line: str) -> tuple[int, str, str] | None:
         wrong[1],
         f"{line[: found.start('inside')]}{', '.join(pieces)}{line[found.end('inside') :]}".strip(),
     )
+
+
+def _end_of_table(line: str, begin: int) -> int:
+    """Return the end of the `{…}` that begins at a place, brackets in sentences among them; else that of the line."""
+    around = line[:begin].count("{") - line[:begin].count("}")
+    end = len(line.rstrip())
+    while around > 0 and end > begin and line[end - 1] in "} ":
+        around -= line[end - 1] == "}"
+        end -= 1
+    return end if around == 0 else len(line)
 
 
 def _quoted(sentence: str) -> str:
@@ -135,6 +148,7 @@ SLIPS = {
 }
 _SIGNS = {
     **SLIPS,
+    "\t": (Phrase("a tab character", "タブ文字"), " "),
     "（": (Phrase("a full-width bracket `（`", "全角の括弧「（」"), "["),
     "）": (Phrase("a full-width bracket `）`", "全角の括弧「）」"), "]"),
     **{sign: (Phrase(f"a sign `{sign}` that is no colon", f"コロンでない「{sign}」"), ":") for sign in "︰﹕∶ː꞉"},
@@ -216,9 +230,20 @@ class _Repaired:
 
 
 _LINE_KEY = re.compile(
-    r"^(?P<before>[ \u3000]*(?:- +)?)(?P<key>[^\s:：︰﹕∶ː꞉#\"'\[\]{}｛｝［］,、，]+)[ \u3000]*[：︰﹕∶ː꞉](?!:)"
+    rf"^(?P<before>[ \u3000]*(?:[\-{_DASHES}][ \u3000]+)?)"
+    r"(?P<key>[^\s:：︰﹕∶ː꞉#\"'\[\]{}｛｝［］,、，]+)[ \u3000]*[：︰﹕∶ː꞉](?!:)"
 )
 _LINE_DASH = re.compile(rf"^[ \u3000]*(?:([{_DASHES}])([ \u3000]*)|(-)())(?=[^\s:：\-{_DASHES}]+[:：](?:[ \u3000]|$))")
+_ITEM_MARK = re.compile(
+    r"^[ \u3000]*(?P<dash>- +)?(?P<mark>(?:[A-Za-z](?=[.)．）、:： 　\t])|No(?=[.． 　\d]))?"
+    r"(?:[^A-Za-zＡ-Ｚａ-ｚ\s\"'#\[{|>&!%@_-][^A-Za-zＡ-Ｚａ-ｚ\s\"'#\[{_]{0,8})?)[ \u3000\t]*"
+    r"(?=(?:name|title|ｎａｍｅ|ｔｉｔｌｅ)[ \u3000]*(?:：|:(?:[ \u3000]|$)))"
+)
+"""A number or a bullet before the first key of a rule or of an example: `1、name:`, `第2 name:`, `例3：title:`."""
+_UNMARKED = re.compile(
+    r"^(?P<before>[ \u3000]*(?:- +)?[A-Za-z_]+)(?P<gap>[ \u3000]*(?:(?:→|⇒|=>|->|[.．])[ \u3000]*)?)(?=[\[{［｛])"
+)
+"""A key with a list or a table behind it, and no colon between."""
 _FLOW_KEY = re.compile(r"(?P<open>[{｛,，、]\s*)(?P<key>[A-Za-z_]+)：")
 _FLOW_COMMA = re.compile(r"[，、](?=\s*[A-Za-z_]+\s*[:：])")
 _BLOCK_TEXT = re.compile(r"(?:^|[:\-] +)[|>][0-9+-]*\s*(?:#.*)?$")
@@ -246,19 +271,16 @@ def repair(text: str, indent: int, file: str) -> _Repaired:
 def _repair_line(line: str, start: Where, indent: int, slips: Mistakes) -> tuple[str, list[int]]:
     """Return the line mended and, if anything was, the original column of each of its characters."""
     changes: dict[int, str] = {}
+    piece = _other_piece(line)
+    if piece is not None:
+        return _written_anew(line, piece, start, indent, slips)
     body = _without_quotes(line)
     lead = len(body) - len(body.lstrip(" \u3000"))
     for position in range(lead):
         if body[position] == "\u3000":
             changes[position] = " " * indent
     changes.update(_spaces_and_dashes(body, lead))
-    found = _LINE_KEY.match(body)
-    if found is not None:
-        changes[found.end() - 1] = ": "
-    for pattern in (_FLOW_KEY, _FLOW_COMMA):
-        for match in pattern.finditer(body):
-            position = match.end() - 1
-            changes[position] = ", " if body[position] in "，、" else ": "
+    changes.update(_colons_and_commas(body))
     for match in re.finditer(r"(?:^|[:：,、，\[{［｛-])\s*([［｛])", body):
         changes[match.start(1)] = SLIPS[match[1]][1]
     if any(mended in "[{" for mended in changes.values()) or "[" in body or "{" in body:
@@ -286,18 +308,91 @@ def _repair_line(line: str, start: Where, indent: int, slips: Mistakes) -> tuple
     return "".join(mended_text), origin
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of a line, the text to write in its place, and what it is."""
+
+    begin: int
+    end: int
+    new: str
+    what: Phrase
+
+
+def _other_piece(line: str) -> _Piece | None:
+    """Return the number or bullet before the first key of an item, or the place of a colon that is missing."""
+    if (found := _ITEM_MARK.match(line)) is not None and (mark := found["mark"].rstrip(" \u3000\t")):
+        counted = any(sign.isnumeric() for sign in mark)
+        if found["dash"]:
+            what = Phrase(f"a mark `{mark}` behind `- `", f"`- ` の後ろに「{mark}」があります")
+            return _Piece(found.start("mark"), found.end(), "", what)
+        if mark not in _DASHES and (counted or mark[-1] not in ":："):
+            what = Phrase(f"a sign `{mark}` that is no hyphen", f"ハイフンでない「{mark}」")
+            return _Piece(found.start("mark"), found.end(), "- ", what)
+    if (found := _UNMARKED.match(line)) is not None:
+        key = found["before"].strip(" \u3000")
+        return _Piece(
+            found.end("before"),
+            found.end(),
+            ": ",
+            Phrase(f"no `:` behind `{key}`", f"`{key}` のあとに `:` がありません"),
+        )
+    return None
+
+
+def is_marked(key: str) -> bool:
+    """Whether a key is the first one of an item with a number or bullet before it."""
+    found = _ITEM_MARK.match(f"{key}:")
+    return found is not None and bool(found["mark"])
+
+
+def _written_anew(line: str, piece: _Piece, start: Where, indent: int, slips: Mistakes) -> tuple[str, list[int]]:
+    """Return a line with one piece written anew, mended, and the original column of each of its characters."""
+    edited = line[: piece.begin] + piece.new + line[piece.end :]
+    origins = [*range(piece.begin), *[piece.begin] * len(piece.new), *range(piece.end, len(line) + 1)]
+    others = Mistakes()
+    mended, columns = _repair_line(edited, start, indent, others)
+    slips.add(
+        start.moved(piece.begin),
+        piece.what,
+        write(re.sub("(?<=[:,]) {2,}", " ", mended.strip())),
+        Fix(line[piece.begin : piece.end], piece.new),
+    )
+    for other in others:
+        slips.add(start.moved(origins[other.column - 1]), other.what, other.remedy)
+    return mended, [origins[column] for column in columns] if columns else origins
+
+
 def _spaces_and_dashes(body: str, lead: int) -> dict[int, str]:
     """Return what to write for full-width spaces that are only spaces, and for a sign that should begin an item."""
     changes: dict[int, str] = {}
     for position in (place for place in range(lead, len(body)) if body[place] == "\u3000"):
         # At the end of a line, or behind a sign of structure, a space means nothing but a space.
-        if not body[position:].strip(" \u3000\0") or body[:position].rstrip(" \u3000")[-1:] in tuple(":,[{-"):
+        if not body[position:].strip(" \u3000\0") or body[:position].rstrip(" \u3000")[-1:] in tuple(
+            ":,[{-：，、［｛－"
+        ):
             changes[position] = " "
     dash = _LINE_DASH.match(body)
     if dash is not None:
         place, gap = (1, 2) if dash[1] else (3, 4)
         changes[dash.start(place)] = "- " if dash.start(gap) == dash.end(gap) else "-"
         changes.update(dict.fromkeys(range(dash.start(gap), dash.end(gap)), " "))
+    return changes
+
+
+def _colons_and_commas(body: str) -> dict[int, str]:
+    """Return what to write for a colon behind a key, a comma before one, and a tab between words."""
+    changes: dict[int, str] = {}
+    found = _LINE_KEY.match(body)
+    if found is not None:
+        changes[found.end() - 1] = ": "
+    for pattern in (_FLOW_KEY, _FLOW_COMMA):
+        for match in pattern.finditer(body):
+            position = match.end() - 1
+            changes[position] = ", " if body[position] in "，、" else ": "
+    first = len(body) - len(body.lstrip())
+    last = len(body.rstrip("\t #\0"))
+    # A tab of an indent has a name of its own, and one before a comment does no harm.
+    changes.update({place: " " for place in range(first, last) if body[place] == "\t"})
     return changes
 
 

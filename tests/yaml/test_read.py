@@ -283,7 +283,7 @@ def test_a_fault_of_structure_is_the_only_one_named(written: str, said: str) -> 
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("a: b: c", 'p.yaml:1:5: an unquoted `: ` in a sentence, write `a: "b: c"`'),
+        ("a: Note: c", 'p.yaml:1:8: an unquoted `: ` in a sentence, write `a: "Note: c"`'),
         ("a: *", 'p.yaml:1:4: a value with `*` without quotes, write `a: "*"`'),
         ("a: &", 'p.yaml:1:4: a value with `&` without quotes, write `a: "&"`'),
     ],

@@ -7,6 +7,7 @@ from unicodedata import normalize
 
 import pytest
 
+from gateway.policy.authoring.house_form import mended
 from gateway.policy.reading.meant import meant_day
 from gateway.policy.reading.parse import LOOK_ALIKES, parse_policy
 from gateway.yaml.mistakes import Language, Mistakes
@@ -202,6 +203,129 @@ def test_a_slip_in_an_example_is_said_with_the_line_to_write(good: str, text: st
     """Persons in words, requests with their host or as patterns, verdicts as people say them."""
     example = "{title: t, at: 2026-11-29, who: {address: 横浜市}, request: GET /a, expect: allow}"
     assert tuple(said(f"{HEAD}{RULE}examples:\n  - {example.replace(good, text)}\n")) == messages
+
+
+MARKS = (
+    *(
+        "1: ",
+        "1:",
+        "１：",
+        "1、",
+        "1，",
+        "1､",
+        "1・",
+        "1-",
+        "1 ",
+        "１\u3000",
+        "No.1 ",
+        "第1 ",
+        "規則1: ",
+        "（１）",
+        "【1】",
+        "1.- ",
+    ),
+    *("①、", "⑴ ", "❶", "一、", "イ ", "a) ", "• ", "•\t", "\uf0b7 ", "☆ "),
+)
+"""Numbers and bullets of a letter, an ordinance or a word processor, in the place of `- `."""
+
+
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("where", ["each", "second", "after the hyphen"])
+def test_a_number_in_the_place_of_a_hyphen_is_the_one_thing_that_is_said(mark: str, where: str) -> None:
+    """The scanner stumbles over lines that are right, and a comma or colon of the mark is no slip of its own."""
+    good = f"{HEAD}  - name: r\n    require: [市民]\n  - name: s\n    allow: nobody\n"
+    first = mark if where == "each" else "- "
+    second = f"- {mark}" if where == "after the hyphen" else mark
+    text = good.replace("- name: r", f"{first}name: r").replace("- name: s", f"{second}name: s")
+
+    mistakes = Mistakes()
+    parse_policy(text, mistakes)
+
+    assert [mistake.line for mistake in mistakes] == ([7, 9] if where == "each" else [9])
+    assert all(mistake.fix is not None for mistake in mistakes)
+    assert mended(text, _mistakes_of) == good
+
+
+@pytest.mark.parametrize(
+    ("good", "text", "english"),
+    [
+        (
+            "{residence: {in: [横浜市]}}",
+            "\n    residence: in: [横浜市]",
+            (
+                "5:16: two keys on one line, "
+                'write `residence: {in: [横浜市]}`, or `residence: "in: [横浜市]"` if it is one text'
+            ),
+        ),
+        (
+            "{residence: {in: [横浜市]}}",
+            "\n    residence {in: [横浜市]}",
+            "5:14: no `:` behind `residence`, write `residence: {in: [横浜市]}`",
+        ),
+        (
+            "市民: {residence: {in: [横浜市]}}",
+            "市民: residence: {in: [横浜市]}\n    if_not: {ja: 対象外}",
+            "4:7: two keys on one line, write `市民:` and, below it, `residence: {in: [横浜市]}`",
+        ),
+        (
+            "市民: {residence: {in: [横浜市]}}",
+            "1: 市民:\n    residence: {in: [横浜市]}",
+            "4:3: a number `1:` before a name, write `市民:`",
+        ),
+        (
+            "市民: {residence: {in: [横浜市]}}",
+            "市民:\n    residence: {in: [横浜市]}\n    if_not:\n      ja: 横浜市の\n      方へ",
+            "8:7: a sentence goes on here, and its indent is not deeper, write it on one line: `ja: 横浜市の方へ`",
+        ),
+        (
+            "  期間: {dates: {from",
+            "   期間:\n    dates: {from",
+            "5:4: indented by 3 where its neighbours are by 2, write `期間:`",
+        ),
+    ],
+)
+def test_the_line_that_is_wrong_is_blamed(good: str, text: str, english: str) -> None:
+    """The line where the scanner stops is often one that is right, and quotes are no cure for two keys."""
+    whole = (HEAD + RULE).replace(good, text)
+    if text.startswith("   期間"):
+        whole = whole.replace("until: 2026-12-10}}", "until: 2026-12-10}")
+    assert said(whole)[0] == english
+
+
+@pytest.mark.parametrize(
+    ("require", "english"),
+    [
+        ("[市民]。", "8:18: `。` behind a closed bracket, write `require: [市民]`"),
+        (
+            "[市民]（全員）",
+            "8:18: `（全員）` behind a closed bracket begins no comment, write `require: [市民]  # 全員`",
+        ),
+    ],
+)
+def test_a_text_behind_a_closed_list_is_no_text_of_the_list(require: str, english: str) -> None:
+    """Quotes around all of it would make a name that nothing bears."""
+    assert said(f"{HEAD}  - name: r\n    require: {require}\n") == [english]
+
+
+def test_an_address_with_a_number_sign_keeps_its_end() -> None:
+    """A bracket that is closed before the sign would cut the number of the room off, and nobody would see it."""
+    example = "{title: t, at: 2026-11-29, who: {address: 横浜市中区1-1 #201}, request: GET /a, expect: allow}"
+    line = example.replace("横浜市中区1-1 #201", '"横浜市中区1-1 #201"')
+    assert said(f"{HEAD}{RULE}examples:\n  - {example}\n") == [f"9:55: a ` #` begins a comment, write `- {line}`"]
+
+
+def test_a_bracket_of_a_table_around_is_no_sign_of_its_sentence() -> None:
+    """The line below had the slip, and this one was blamed for the brackets that it rightly has."""
+    limit = "limit: {name: x, once: day, counted_when: {status: 303}, if_over: {ja: 一日一回です。}}"
+    assert said(f"{HEAD}  - name: r\n    require. [市民]\n    {limit}\n") == [
+        "8:12: no `:` behind `require`, write `require: [市民]`"
+    ]
+
+
+def _mistakes_of(text: str) -> Mistakes:
+    mistakes = Mistakes()
+    parse_policy(text, mistakes)
+    return mistakes
 
 
 def test_voice_marks_of_their_own_are_named() -> None:
