@@ -117,7 +117,10 @@ def test_nodes_that_differ_are_shown(lay: Lay) -> None:
     def shown() -> Result:
         return sekisho(one, "fleet")
 
-    wait_until(lambda: len(shown().stdout.splitlines()) == 2, "two nodes", PATIENCE)
+    def workers() -> int:
+        return sum("\tworker " in line for line in shown().stdout.splitlines())
+
+    wait_until(lambda: workers() == 2, "two nodes", PATIENCE)
     # The settings name each node and its ports, so they differ here; the rest is the same.
     assert "differ in: settings\n" in shown().output
     policy = one.folder / "policy.yaml"
