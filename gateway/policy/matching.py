@@ -8,8 +8,11 @@ with the number of rules.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote, unquote_to_bytes
 
 from gateway.request.readings import plain_text, without_unicode_escapes
@@ -125,9 +128,14 @@ class AmbiguousQuery(ValueError):  # noqa: N818 - not an error of ours: a reques
 
 _PLAIN_NAMES = re.compile(rb"[A-Za-z0-9_&-]*")
 _BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
-_CUT_OFF = re.compile(r"[\[\0][^&]*")
+_CUT_OFF = re.compile(r"(?:\A|(?<=&))[\[\]]+|[\[\]\0:][^&]*")
 _BLANK_ENDS = re.compile(r"(?:\A|(?<=&)) +|(?<! ) +(?=&|\Z)")
-_LEADING_NUMBER = re.compile(r"\s*[+-]?0*([0-9]+)")
+_NUMBER = re.compile(
+    r"\s*[+-]?(?=(?:0x(?P<hex>[0-9a-f]+)|0b(?P<binary>[01]+)|0o?(?P<octal>[0-7]+))?)"
+    r"(?P<float>(?P<whole>[0-9]+)(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?)"
+)
+_LONGEST_NUMBER = 64
+"""Digits of a number that are read: no rule names a longer one."""
 
 
 def named_values(query: bytes | None, names: Iterable[str]) -> Mapping[str, str]:
@@ -172,21 +180,62 @@ def named_values(query: bytes | None, names: Iterable[str]) -> Mapping[str, str]
 def could_be(value: str | None, allowed: Iterable[str]) -> bool:
     """Whether a careless application may take a parameter's value for one of these; `None`: it is not there."""
     folded = plain_text(value or "").strip()
-    number = _LEADING_NUMBER.match(folded)
+    spelled = (value or "").lower()
+    numbers = _numbers(folded)
+    cleaned: dict[re.Pattern[str], frozenset[str]] = {}
     for word in allowed:
-        if plain_text(word).strip() == folded:
+        meant, dropped = _meant(word)
+        if dropped not in cleaned:
+            cleaned[dropped] = frozenset((folded, dropped.sub("", folded), dropped.sub("", spelled)))
+        if meant in cleaned[dropped]:
             return True
-        # PHP takes `1x` for 1, and `01` and `+1` as well.
-        if number is not None and word.isascii() and word.isdigit() and int(word) == int(number[1]):
+        if word.isascii() and word.isdigit() and int(word) in numbers:
             return True
     return False
+
+
+@lru_cache(maxsize=1_024)
+def _meant(word: str) -> tuple[str, re.Pattern[str]]:
+    """Return a word of a rule in folded signs, and the signs that an application drops which expects such words.
+
+    DokuWiki takes `do=e-dit` for `edit`, and Moodle's `PARAM_ALPHA` takes `edit2` for it. A sign stays if it is of the
+    same kind as one of the word's: a letter, a digit, no ASCII, or that very sign.
+    """
+    meant = plain_text(word).strip()
+    ascii_letters = any(sign.isascii() and sign.isalpha() for sign in meant)
+    kept = ("a-z" if ascii_letters else "") + ("0-9" if any(map(str.isdigit, meant)) else "")
+    kept += "" if meant.isascii() else "\x80-\U0010ffff"
+    kept += "".join([re.escape(sign) for sign in sorted(set(meant)) if sign.isascii() and not sign.isalnum()])
+    return meant, re.compile(f"[^{kept}]+" if kept else r"(?!)")
+
+
+def _numbers(text: str) -> frozenset[int]:
+    """Return the numbers that a language may read at the beginning of a text.
+
+    PHP takes `1x`, `01`, `+1` and `1e0` for 1. JavaScript knows `0x1`, and C takes `010` for 8. Python and Java know
+    the digits of every script.
+    """
+    if not text.isascii():
+        text = "".join([str(unicodedata.decimal(sign, sign)) for sign in text])
+    found = _NUMBER.match(text)
+    if found is None:
+        return frozenset()
+    whole = found["whole"].lstrip("0")[:_LONGEST_NUMBER] or "0"
+    numbers = {int(whole)}
+    for digits, base in ((found["hex"], 16), (found["octal"], 8), (found["binary"], 2)):
+        if digits:
+            numbers.add(int(digits[:_LONGEST_NUMBER], base))
+    with suppress(OverflowError):
+        numbers.add(int(float(found["float"])))
+    return frozenset(numbers)
 
 
 def _fold(names: str) -> str:
     """Return names, joined by `&`, as a careless application may read them.
 
-    PHP drops blanks before and `[…]` behind, and takes `.` and a blank for `_`; classic ASP drops a lone `%`, and
-    knows `%uXXXX`; some decode twice; and some fold signs as they do in paths.
+    PHP drops blanks before and `[…]` behind, and takes `.` and a blank for `_`; Rack and qs take `[do]` for `do`, and
+    Rack `do]`; Zope takes `do:string` for it; classic ASP drops a lone `%`, and knows `%uXXXX`; some decode twice; and
+    some fold signs as they do in paths.
     """
     if "%" in names:
         names = _BROKEN_ESCAPE.sub("", unquote(without_unicode_escapes(names)))

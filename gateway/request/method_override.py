@@ -19,6 +19,7 @@ _PARAMETERS = re.compile(
 them."""
 
 _MAYBE = re.compile(rb"method|override|verb|%", re.IGNORECASE)
+_CUT_OFF = re.compile(r"[\[\]\0:]")
 _ODD = re.compile(r"[^a-z0-9$]+")
 
 
@@ -38,7 +39,7 @@ def query_overrides(query: bytes) -> tuple[bytes, ...]:
 def _parameter(raw: bytes) -> str:
     """Return a parameter's name as a careless application may read it."""
     text = unquote_to_bytes(raw.replace(b"+", b" ")).decode("latin-1").lower()
-    return _ODD.sub("_", text.partition("[")[0].partition("\0")[0].strip())
+    return _ODD.sub("_", _CUT_OFF.split(text.lstrip("[]"), maxsplit=1)[0].strip())
 
 
 def the_method(values: Iterable[bytes], methods: Mapping[bytes, str]) -> str | None:
