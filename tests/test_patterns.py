@@ -52,11 +52,12 @@ FLAGS = {
 """The functions that take a pattern, with the place of the flags among their arguments."""
 
 BUILT = {
+    ("gateway.policy.matching", "dropped"): re.compile(r"[^a-z0-9\x80-\U0010ffff_\-]+"),
     ("gateway.signing.profile", "header"): re.compile(r"\s*\[\s*table\s*\]|\s*table\s*[=.]"),
     ("gateway.signing.profile", "wanted"): re.compile(r"\s*[\"\']?key[\"\']?\s*="),
 }
 """Patterns made of a value at run time, by module and name, each with one that was so made. Their values are escaped
-words of our own, so another value is no other pattern."""
+words of our own, or the kinds of signs in a rule's word, so another value is no other pattern."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,7 @@ _NUMBER = re.compile(
     r"\s*[+-]?(?=(?:0x(?P<hex>[0-9a-f]+)|0b(?P<binary>[01]+)|0o?(?P<octal>[0-7]+))?)"
     r"(?P<float>(?P<whole>[0-9]+)(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?)"
 )
+_NOTHING = re.compile(r"(?!)")
 _LONGEST_NUMBER = 64
 """Digits of a number that are read: no rule names a longer one."""
 
@@ -206,7 +207,10 @@ def _meant(word: str) -> tuple[str, re.Pattern[str]]:
     kept = ("a-z" if ascii_letters else "") + ("0-9" if any(map(str.isdigit, meant)) else "")
     kept += "" if meant.isascii() else "\x80-\U0010ffff"
     kept += "".join([re.escape(sign) for sign in sorted(set(meant)) if sign.isascii() and not sign.isalnum()])
-    return meant, re.compile(f"[^{kept}]+" if kept else r"(?!)")
+    if not kept:
+        return meant, _NOTHING
+    dropped = re.compile(f"[^{kept}]+")
+    return meant, dropped
 
 
 def _numbers(text: str) -> frozenset[int]:

@@ -595,6 +595,11 @@ class ConditionReader(Reader):
                 self.mistakes.add(scalar.where, what, remedy)
                 continue
             text = self.clean(scalar, Phrase("a network", "ネットワーク")) or half
+            if not text.isascii():
+                # A sign such as `²` is no slip of a keyboard, and no digit either.
+                what = Phrase(f"`{scalar.text}` is not a network", f"`{scalar.text}` はネットワークではありません")
+                self.corrected(scalar, what, half)
+                continue
             if "/" in text and network.network_address != ip_network(text.partition("/")[0]).network_address:
                 what = Phrase(f"`{text}` names an address inside a network", f"`{text}` はネットワークの途中の番地です")
                 self.mistakes.add(scalar.where, what, Phrase(f"write `{network}`", f"`{network}` と書いてください"))

@@ -242,6 +242,8 @@ CONDITIONS: list[tuple[str, tuple[str, ...]]] = [
     ("{network: [192.0.2.5/24]}", ("4:18: `192.0.2.5/24` names an address inside a network, write `192.0.2.0/24`",)),
     ("{network: [192。0。2。0/24]}", ("4:18: `192。0。2。0/24` is not a network, write `192.0.2.0/24`",)),
     ("{network: [192.0.2.0/24、198.51.100.0/24]}", ("4:30: a Japanese comma `、`, write `,`",)),
+    ("{network: ①92.0.2.0/24}", ("4:17: `①92.0.2.0/24` is not a network, write `192.0.2.0/24`",)),
+    ("{network: 192.0.2.0/²4}", ("4:17: `192.0.2.0/²4` is not a network, write `192.0.2.0/24`",)),
     ("{network: 192.0.2.0/33}", ("4:17: `192.0.2.0/33` is not a network, write it as `192.0.2.0/24`",)),
     ("{network: [192.0.2.256]}", ("4:18: `192.0.2.256` is not a network, write it as `192.0.2.0/24`",)),
     ("{network: 庁内}", ("4:17: `庁内` is not a network, write it as `192.0.2.0/24`",)),
