@@ -50,6 +50,7 @@ from gateway.commands.terminal import (
     say,
     say_text,
 )
+from gateway.login.aiohttp_doctor import examine_files
 from gateway.login.doctor import Level
 from gateway.setup.questions import EMULATOR_CLIENT, EMULATOR_PORT
 from gateway.yaml.mistakes import Mistakes, Where
@@ -136,6 +137,10 @@ def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
                 assert_never(finding.level)
     if len(mistakes):
         raise fail(mistakes)
+    for finding in examine_files(doctor.secret_files(configuration)):
+        # The gateway runs with them all the same, so they are remarks here.
+        if finding.level is Level.FAIL:
+            remarks.add(Where(finding.subject), finding.said, finding.remedy)
     for remark in remarks:
         say(f"remark: {remark.say(language())}")
     say_text(configuration.summary(language()))

@@ -131,6 +131,20 @@ def test_what_would_be_regretted_is_a_remark(folder: Path) -> None:
     assert "gateway.yaml:10:5: `booking` names no `application_cookies`" in result.stdout
 
 
+def test_a_secret_that_others_read_is_a_remark(folder: Path) -> None:
+    """The operator meets it at `check`, and not only at `doctor`."""
+    (folder / "secret").chmod(0o644)
+    (folder / "keys.jwks").chmod(0o600)
+
+    result = check(folder)
+
+    assert result.exit_code == 0
+    assert f"remark: {folder / 'secret'}:1:1: others may read it: mode 0644, chmod 600 {folder / 'secret'}" in (
+        result.stdout
+    )
+    assert "keys.jwks" not in result.stdout
+
+
 def test_a_question_nobody_may_ask_is_a_mistake(folder: Path) -> None:
     """Forward-auth without a proxy to believe would refuse everybody."""
     change(folder / "gateway.yaml", "upstream: http://127.0.0.1:9001", "mode: forward_auth")

@@ -70,7 +70,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 
 
 class Ownership:
-    """What root's `fchown` gave to whom, by the name under which the file stood then."""
+    """Owners to whom root's `fchown` gave files, by the name under which each file stood then."""
 
     def __init__(self) -> None:
         self.given: dict[str, tuple[int, int]] = {}
@@ -129,7 +129,7 @@ def test_who_is_not_root_gives_nothing_away(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("mode", [0, 0o600, 0o644])
 def test_a_replaced_file_keeps_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int) -> None:
-    """Whoever replaces it: the gateway reads it as before."""
+    """The gateway reads it as before, also after root has replaced it."""
     ownership = Ownership()
     file = tmp_path / "list"
     file.write_bytes(b"one")

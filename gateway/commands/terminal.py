@@ -17,7 +17,7 @@ from gateway.observe.structlog_setup import line_style, set_up_logging
 from gateway.plain_text import printable, printable_json
 from gateway.settings.check import read_settings
 from gateway.settings.typed import Reading
-from gateway.yaml.mistakes import Language, Mistakes, Phrase
+from gateway.yaml.mistakes import Language, Mistakes, Phrase, spoken_in
 
 EXIT_OURS = 1
 """We failed."""
@@ -88,11 +88,8 @@ def lossy_standard_error() -> Iterator[None]:
 
 
 def language() -> Language:
-    """Return the operator's language, by the locale's usual variables."""
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if value := os.environ.get(name):
-            return Language.JA if value.startswith("ja") else Language.EN
-    return Language.EN
+    """Return the operator's language."""
+    return spoken_in(os.environ)
 
 
 def say(*fields: object, error: bool = False) -> None:

@@ -258,8 +258,9 @@ def examine_files(paths: Iterable[Path]) -> Iterable[Finding]:
     """Look who may read the files that hold secrets."""
     for path in paths:
         try:
-            mode = stat.S_IMODE(path.stat().st_mode)
+            about = path.stat()
         except OSError:
             yield mode_finding(str(path), None)
         else:
-            yield mode_finding(str(path), mode)
+            roots_for_group = about.st_uid == 0 and about.st_gid != 0
+            yield mode_finding(str(path), stat.S_IMODE(about.st_mode), roots_for_group=roots_for_group)

@@ -254,10 +254,24 @@ def acr_finding(
     )
 
 
-def mode_finding(path: str, mode: int | None) -> Finding:
-    """Judge the mode of a secret's file; `mode` is None if the file does not exist."""
+def mode_finding(path: str, mode: int | None, *, roots_for_group: bool = False) -> Finding:
+    """Judge the mode of a secret's file; `mode` is None if the file does not exist.
+
+    `roots_for_group`: the file is root's, and a group that is not root's has it. So Kubernetes mounts secrets.
+    """
     if mode is None:
         return Finding("file_mode", path, Level.FAIL, Phrase("cannot be read", "読み取れません"))
+    if roots_for_group and mode & 0o077 == 0o040:
+        return Finding(
+            "file_mode",
+            path,
+            Level.WARN,
+            Phrase(f"its group may read it: mode {mode & 0o777:04o}", f"グループも読めます：モード {mode & 0o777:04o}"),
+            Phrase(
+                "see that the gateway's user is alone in the group",
+                "グループのメンバーがゲートウェイのユーザーだけか確かめてください",
+            ),
+        )
     if mode & 0o077:
         return Finding(
             "file_mode",

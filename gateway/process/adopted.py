@@ -19,7 +19,7 @@ def adopted_digests(configuration: Configuration) -> dict[str, str]:
     # No list is copied for this: it may have 100,000 entries, and requests wait meanwhile.
     files = {(source.digest, str(path) in policy.lists) for policy in policies for path, source in policy.read.items()}
     return {
-        "settings": configuration.digest,
+        "settings": configuration.shared_digest,
         "policies": _digest(
             (*(policy.name for policy in policies), *(digest for digest, listed in files if not listed))
         ),

@@ -11,12 +11,13 @@ import re
 import ssl
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from hashlib import sha256
 from importlib.util import find_spec
+from ipaddress import IPv6Network, ip_network
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
@@ -117,6 +118,12 @@ LONGEST_CERTIFICATES = 4 * 1024 * KIB
 DIGITS = 12
 """Digits of a digest that name the content of the settings file."""
 
+_WIDEST_PROXIES = {4: 8, 6: 16}
+"""Bits of a public network's prefix, by version of IP. Carriers have shorter ones, and no proxies do."""
+
+_OF_ONE_NODE = frozenset({b"listen", b"management", b"management_hosts", b"node"})
+"""Settings of a machine: its addresses and its names."""
+
 _NOTHING_KNOWN: Mapping[Path, KnownPolicy] = MappingProxyType({})
 
 
@@ -195,6 +202,8 @@ class Configuration:
     """The keys that sign the audit trail; `None` if there is none."""
     digest: str = ""
     """The name of the settings file's content: the first digits of its SHA-256."""
+    shared_digest: str = ""
+    """The name of the same content without what each node has for itself."""
     signing_profile: Profile | None = None
     """The names of the provider's signature API; `None` if nothing can be signed."""
     signing_authorities: bytes = b""
@@ -446,7 +455,7 @@ def read_configuration(
     files are the same is not read again, and not among the policies. Not `remarking`: only mistakes are looked for.
     """
     # The content is named before it is read, so that a change in between shows as a file that was not adopted.
-    digest = settings_digest(path)
+    digest, shared_digest = settings_digest(path), settings_digest(path, shared_settings)
     reading = Reading(path.parent, mistakes)
     settings = read_settings(path, reading)
     if settings is None:
@@ -455,6 +464,7 @@ def read_configuration(
     reader = _Reader(settings, reading, environment or {}, known, remarking=remarking)
     reader.remark_providers()
     reader.remark_verification()
+    reader.remark_proxies()
     policies = reader.policies()
     keys = reader.client_keys()
     secrets = reader.secrets()
@@ -490,6 +500,7 @@ def read_configuration(
         aliases=aliases,
         audit_keys=audit_keys,
         digest=digest,
+        shared_digest=shared_digest,
         files=reader.files,
         trace_headers=trace_headers,
         signing_profile=signing_profile,
@@ -566,12 +577,25 @@ def sign_outs_file(settings: Settings, folder: Path) -> Path | None:
     return None if settings.sessions.store == "memory" else settings.sessions.sign_outs or folder / "sign-outs"
 
 
-def settings_digest(path: Path) -> str:
-    """Return the name of what a settings file holds now; nothing if it cannot be read."""
+def settings_digest(path: Path, part: Callable[[bytes], bytes] = bytes) -> str:
+    """Return the name of what a settings file, or a part of it, holds now; nothing if it cannot be read."""
     try:
-        return sha256(read_file(path, MAX_BYTES)).hexdigest()[:DIGITS]
+        return sha256(part(read_file(path, MAX_BYTES))).hexdigest()[:DIGITS]
     except OSError:
         return ""
+
+
+def shared_settings(text: bytes) -> bytes:
+    """Return the lines of a settings file that all nodes of a fleet have in common, without whole-line comments."""
+    shared, own = [], False
+    for line in text.splitlines():
+        if line[:1] in {b"", b"#"}:
+            continue
+        if line[:1] not in {b" ", b"\t"}:
+            own = line.partition(b":")[0].rstrip() in _OF_ONE_NODE
+        if not own:
+            shared.append(line)
+    return b"\n".join(shared)
 
 
 def state_directory(environment: Mapping[str, str]) -> Path | None:
@@ -633,6 +657,32 @@ class _Reader:
                 Phrase(
                     "list the accepted values in `accept_acr`, or write `accept_acr: any` if you accept every one",
                     "認めるものを `accept_acr` に並べるか、これでよければ `accept_acr: any` と書いてください",
+                ),
+            )
+
+    def remark_proxies(self) -> None:
+        """Remark on networks of which nobody owns all addresses: any client could write its own address."""
+        for number, text in enumerate(self._settings.trusted_proxies if self._remarking else ()):
+            try:
+                network = ip_network(text)
+            except ValueError:
+                continue
+            mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+            if mapped is not None:
+                network = ip_network((mapped, max(network.prefixlen - 96, 0)))
+            if network.prefixlen >= _WIDEST_PROXIES[network.version] or network.is_private:
+                continue
+            self.remarks.add(
+                self._reading.where(f"trusted_proxies[{number}]"),
+                Phrase(
+                    f"`{text}` trusts clients themselves: each may write the address by which `rates`, a policy's "
+                    "`network` and the logs know it",
+                    f"`{text}` では利用者自身も信頼します。`rates`、ポリシーの `network`、ログで使うアドレスを、"
+                    "だれでも自由に書けます",
+                ),
+                Phrase(
+                    "name the addresses of your own proxies, such as `10.0.0.2`",
+                    "自分のプロキシのアドレスだけを `10.0.0.2` のように書いてください",
                 ),
             )
 

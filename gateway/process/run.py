@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from contextlib import closing, nullcontext
 from pathlib import Path
 
@@ -20,10 +21,10 @@ from gateway.process.descriptors import occupy_standard_descriptors, raise_file_
 from gateway.process.forker import Forker, fork_forker
 from gateway.process.read_beside import FileReader
 from gateway.process.single import EXIT_OURS, EXIT_USERS, serve
-from gateway.process.sockets import bind, inherited_sockets
+from gateway.process.sockets import CannotListenError, bind, inherited_sockets
 from gateway.process.supervisor import Supervisor
 from gateway.process.worker import ListeningSockets, style_of
-from gateway.yaml.mistakes import Mistakes
+from gateway.yaml.mistakes import Mistakes, Where, spoken_in
 
 _log = structlog.get_logger()
 
@@ -52,20 +53,28 @@ def _run(path: Path, lines: LineWriter, forker: Forker) -> int:
     mistakes = Mistakes()
     configuration = read_configuration(path, mistakes, os.environ, remarking=False)
     if configuration is None:
-        say(lines, mistakes.say())
+        say(lines, mistakes.say(spoken_in(os.environ)))
         return EXIT_USERS
     settings = configuration.settings
-    try:
-        inherited = inherited_sockets()
-        kept = frozenset(inherited)
-        main = inherited.get("listen") or bind(settings.listen)
-        plain = None if settings.tls is None else settings.tls.redirect
-        redirect = None if plain is None else inherited.get("redirect") or bind(plain)
-        listening_sockets = ListeningSockets(main, redirect, "listen" in kept, "redirect" in kept)
-        management_socket = inherited.get("management") or bind(settings.management)
-    except OSError as error:
-        say(lines, f"{path}: {error.strerror}")
+    inherited = inherited_sockets()
+    kept = frozenset(inherited)
+
+    def opened(name: str, address: str, at: str) -> socket.socket | None:
+        try:
+            return inherited.get(name) or bind(address)
+        except CannotListenError as error:
+            # An address that is not written in the file has its default.
+            mistakes.add(configuration.places.get(at, Where(str(path))), error.what, error.remedy)
+            return None
+
+    main = opened("listen", settings.listen, "listen")
+    plain = None if settings.tls is None else settings.tls.redirect
+    redirect = None if plain is None else opened("redirect", plain, "tls.redirect")
+    management_socket = opened("management", settings.management, "management")
+    if main is None or management_socket is None or len(mistakes):
+        say(lines, mistakes.say(spoken_in(os.environ)))
         return EXIT_USERS
+    listening_sockets = ListeningSockets(main, redirect, "listen" in kept, "redirect" in kept)
     count = settings.worker_count(os.cpu_count() or 1)
     set_up_logging(sink=lines, style=style_of(settings, NO_WORKER if count > 1 else 1))
     with (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -17,6 +17,14 @@ class Language(StrEnum):
 
     EN = "en"
     JA = "ja"
+
+
+def spoken_in(environment: Mapping[str, str]) -> Language:
+    """Return the operator's language, by the locale's usual variables."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := environment.get(name):
+            return Language.JA if value.startswith("ja") else Language.EN
+    return Language.EN
 
 
 @dataclass(frozen=True, slots=True)

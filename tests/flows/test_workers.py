@@ -256,17 +256,25 @@ def test_the_program_is_replaced_behind_sockets_that_stay(workers: int, tmp_path
             assert gateway.stop() == 0
 
 
-def test_settings_with_mistakes_do_not_start(tmp_path: Path) -> None:
-    """Exit 2, with every mistake and its place, and no traceback."""
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [
+        ("C.UTF-8", ["`nowhere` is no address to listen on", "no App at all"]),
+        ("ja_JP.UTF-8", ["`nowhere` は待ち受けるアドレスとして読めません", "アプリ"]),
+    ],
+)
+def test_settings_with_mistakes_do_not_start(tmp_path: Path, locale: str, words: list[str]) -> None:
+    """Exit 2, with every mistake and its place in the operator's language, and no traceback."""
     settings = tmp_path / "gateway.yaml"
     settings.write_text("listen: nowhere\nprovider: {}\nsessions: {}\napps: []\n", encoding="utf-8")
 
     command = [sys.executable, "-m", "gateway", "run", "-c", str(settings)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    environment = {**os.environ, "LC_ALL": locale}
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env=environment)
 
     assert result.returncode == 2
-    assert f"{settings}:1:9: `nowhere` is no address to listen on" in result.stderr
-    assert "no App at all" in result.stderr
+    assert f"{settings}:1:9: {words[0]}" in result.stderr
+    assert words[1] in result.stderr
     assert "Traceback" not in result.stderr
 
 
@@ -279,6 +287,7 @@ def test_a_port_that_is_taken_is_said(start: Callable[[int], GatewayProcess]) ->
 
     assert result.returncode == 2
     assert f"cannot listen on `127.0.0.1:{gateway.port}`: Address already in use" in result.stderr
+    assert f"{gateway.settings}:1:9: " in result.stderr
 
 
 @pytest.mark.long

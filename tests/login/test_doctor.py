@@ -163,6 +163,9 @@ def test_the_rest_says_what_to_do() -> None:
     assert keys_finding("c", ("RS256", "ES256"), ("ES256",)).level == Level.PASS
     assert mode_finding("/etc/keys", 0o600).level == Level.PASS
     assert mode_finding("/etc/keys", None).level == Level.FAIL
+    assert mode_finding("/etc/keys", 0o440, roots_for_group=True).level == Level.WARN
+    assert mode_finding("/etc/keys", 0o460, roots_for_group=True).level == Level.FAIL
+    assert mode_finding("/etc/keys", 0o444, roots_for_group=True).level == Level.FAIL
     assert store_finding("memory", None).level == Level.PASS
     assert upstream_finding("booking", "u", answers=True).level == Level.PASS
 

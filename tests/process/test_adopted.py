@@ -85,6 +85,9 @@ def test_each_thing_that_differs_is_named(node: Callable[[str], Path]) -> None:
         return [name for name, digest in found.items() if digest != alike[name]]
 
     assert differs("gateway.yaml", SETTINGS + "workers: 1\n") == ["settings"]
+    own = "# This node\nlisten: 127.0.0.2:9\nmanagement: 127.0.0.2:10\nmanagement_hosts:\n  - two.internal\nnode: two\n"
+    assert differs("gateway.yaml", SETTINGS.replace("listen: 127.0.0.1:9\n", own)) == []
+    assert differs("gateway.yaml", own.replace("node: two", "workers: 1") + SETTINGS.partition("\n")[2]) == ["settings"]
     assert differs("policy.yaml", POLICY + "# another\n") == ["policies"]
     assert differs("registered.yaml", "[] # another\n") == ["lists"]
     assert differs("secret", "another secret for tests, longer than 32 bytes") == ["keys"]

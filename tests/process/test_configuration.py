@@ -388,6 +388,34 @@ def test_a_return_target_that_outer_proxies_do_not_take_is_remarked(folder: Path
     assert len([each for each in configuration.remarks if "back after the sign-in" in str(each)]) == remarks
 
 
+@pytest.mark.parametrize(
+    ("network", "remarks"),
+    [
+        ("10.0.0.2", 0),
+        ("10.0.0.0/8", 0),
+        ("fc00::/7", 0),
+        ("104.16.0.0/13", 0),
+        ("2400:cb00::/32", 0),
+        ("0.0.0.0/0", 1),
+        ("128.0.0.0/1", 1),
+        ("::/0", 1),
+        ("2000::/3", 1),
+        ("::ffff:0:0/96", 1),
+        ("::ffff:10.0.0.0/104", 0),
+    ],
+)
+def test_proxies_that_are_everybody_are_remarked(folder: Path, network: str, remarks: int) -> None:
+    """A network of a carrier, or of one's own, may be a proxy's; half of the internet may not."""
+    path = write(folder, "store: memory")
+    path.write_text(f"{path.read_text()}trusted_proxies: ['{network}']\n")
+    mistakes = Mistakes()
+
+    configuration = read_configuration(path, mistakes, {})
+
+    assert configuration is not None, mistakes.say()
+    assert len([each for each in configuration.remarks if "trusts clients themselves" in str(each)]) == remarks
+
+
 def test_a_head_that_outer_proxies_do_not_take_is_remarked(folder: Path) -> None:
     """The longest name and address count, and the cookies that `traffic.headers` admits; nothing stops."""
     path = write(folder, "store: memory")
