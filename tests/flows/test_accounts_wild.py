@@ -213,7 +213,8 @@ WAYS: tuple[Wild, ...] = (
     Wild("sjis", "ｶﾅ利用者", LONG, codec="cp932", kind="text/html"),
     Wild("digits", "１２３４", " blanks at both ends "),
 )
-BY_NAME = {each.name: each for each in WAYS}
+FAILING: tuple[Wild, ...] = (Wild("plain-failing"), Java("java-failing"))
+BY_NAME = {each.name: each for each in (*WAYS, *FAILING)}
 APP = """\
   - name: {name}
     url: http://{name}.localhost:{port}
@@ -263,7 +264,7 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gat
         (folder / "accounts.key").write_text(secrets.token_hex(32))
         apps = "".join(
             APP.format(name=each.name, port=found.port, upstream=upstream, folder=folder, recipe=each.recipe)
-            for each in WAYS
+            for each in BY_NAME.values()
         )
         settings = found.settings.read_text()
         begin, end = settings.index("  - name: app"), settings.index("access_log")
@@ -280,7 +281,7 @@ async def person_of(gateway: GatewayProcess, wild: Wild, subject: str) -> Person
     return await People(gateway).signed_in(f"{wild.name}-{subject}", wild.name)
 
 
-@pytest.mark.parametrize("name", BY_NAME)
+@pytest.mark.parametrize("name", [each.name for each in WAYS])
 async def test_each_old_application_proves_an_account_by_its_login_alone(gateway: GatewayProcess, name: str) -> None:
     """A wrong password proves nothing; a good one does, the session goes on, and a form outlives its end."""
     wild = BY_NAME[name]
@@ -302,13 +303,14 @@ async def test_each_old_application_proves_an_account_by_its_login_alone(gateway
     assert wild.logins == 3
 
 
-@pytest.mark.parametrize("name", ["plain", "java"])
+@pytest.mark.parametrize("name", [each.name for each in FAILING])
 async def test_an_application_without_its_database_takes_no_account_from_anybody(
     gateway: GatewayProcess, name: str
 ) -> None:
     """It shows its login page and fails over the form. Later the card is enough, as before."""
     wild = BY_NAME[name]
     person = await person_of(gateway, wild, "anna")
+    assert (await person.link(wild.user, wild.password, "/mine")).status == 303
     assert (await person.get("/mine")).status == 200
     wild.sessions.clear()
     wild.failing = True
