@@ -48,6 +48,7 @@ from gateway.yaml.tree import Node
 _APP_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _HOST = re.compile(r"(?=.{1,253}$)[0-9A-Za-z_](?:[0-9A-Za-z_-]{0,62})(?:\.[0-9A-Za-z_][0-9A-Za-z_-]{0,62})*\.?")
 _NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PORT = re.compile(r"[0-9]{1,5}")
 _LINK = re.compile(r"(?:https?://[^/\s]|mailto:|tel:|/(?![/\\]))\S*")
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 _PHONE = re.compile(r"\+?[0-9](?:[0-9 ()-]{3,22})[0-9]")
@@ -183,7 +184,7 @@ def _check_traces(traces: TraceSettings, reading: Reading) -> None:
 def split_address(address: str) -> tuple[str, int] | None:
     """Return host and port of `host:port` (`[::1]:8080` for IPv6), or `None`."""
     host, colon, port = address.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535 or not host:
+    if not colon or not _PORT.fullmatch(port) or int(port) > 65535 or not host:
         return None
     host = host.removeprefix("[").removesuffix("]")
     return (host, int(port)) if _is_host(host) else None

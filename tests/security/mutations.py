@@ -22,6 +22,8 @@ PIECES: tuple[bytes, ...] = (
     b"-1",
     b"1e999",
     b"9" * 400,
+    b"9" * 5_000,
+    "²".encode(),
     b"-0",
     b"0x10",
     b"null",

@@ -556,6 +556,8 @@ def test_several_workers_need_stores_that_they_share(
         ("localhost:-1", None),
         ("localhost:٨", None),
         ("localhost:65536", None),
+        ("localhost:" + "0" * 5_000 + "80", None),
+        ("localhost:" + "9" * 5_000, None),
         ("a b:80", None),
         (f"{'a' * 64}.example:80", None),
     ],
