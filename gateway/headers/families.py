@@ -282,10 +282,12 @@ def claim_on(folded: bytes) -> Claim | None:
     for prefix, family in _PRODUCTS:
         if folded.startswith(prefix):
             return Claim(family, fixed=False)
+    if len(folded) > _LONGEST:
+        return None
     if folded.startswith(b"http-"):
         # CGI's own prefix: an application that looks for `HTTP_X_USER` by a slip finds `HTTP_HTTP_X_USER`.
         return claim_on(folded[5:])
-    return _claim_by_words(folded) if len(folded) <= _LONGEST else None
+    return _claim_by_words(folded)
 
 
 def _claim_by_words(folded: bytes) -> Claim | None:
