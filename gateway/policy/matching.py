@@ -237,9 +237,9 @@ def _numbers(text: str) -> frozenset[int]:
 def _fold(names: str) -> str:
     """Return names, joined by `&`, as a careless application may read them.
 
-    PHP drops blanks before and `[…]` behind, and takes `.` and a blank for `_`; Rack and qs take `[do]` for `do`, and
-    Rack `do]`; Zope takes `do:string` for it; classic ASP drops a lone `%`, and knows `%uXXXX`; some decode twice; and
-    some fold signs as they do in paths.
+    PHP drops blanks before and `[…]` behind, and takes `.` and a blank for `_`. Rack and qs take `[do]` for `do`, Rack
+    also `do]`, and Zope `do:string`. Classic ASP drops a lone `%`, and knows `%uXXXX`. Some applications decode twice,
+    and some fold signs as they do in paths.
     """
     if "%" in names:
         names = _BROKEN_ESCAPE.sub("", unquote(without_unicode_escapes(names)))
