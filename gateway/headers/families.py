@@ -173,8 +173,10 @@ _PRODUCTS: tuple[tuple[bytes, Family], ...] = tuple(
             "x-auth-request- x-authentik- x-authelia- x-pomerium- x-vouch- x-okta- x-auth0- x-keycloak- tailscale- "
             "x-tailscale- x-teleport- teleport- x-boundary- x-webauth- x-sso- sso- x-idp- idp- "
             # API gateways: Kong, APISIX, Apigee, Google's ESP, WSO2, Tyk.
-            "x-consumer- x-credential- x-anonymous-consumer x-authenticated- x-endpoint-api- x-apigateway-api- "
+            "x-consumer- x-credential- x-anonymous-consumer x-authenticated- x-endpoint-api- x-apigateway- "
             "x-jwt- x-tyk- x-3scale- x-oauth- "
+            # Linkerd.
+            "l5d- "
             # Standing in for somebody else: Kubernetes, GitLab, NiFi, Hadoop.
             "impersonate- x-impersonate- x-proxied- x-proxiedentit sudo x-sudo doas x-doas x-do-as "
             "x-run-as x-runas x-act-as x-actas x-on-behalf-of x-assume- "
@@ -211,7 +213,9 @@ _FORWARDED = re.compile(rb"(?:.*-)?forwar(?:d|ded|der|ed)(?:-.*)?")
 _SOMEBODY = frozenset(
     b"admin administrator assertion authenticated authorized authuser consumer credential credentials dn entitlement "
     b"entitlements eppn impersonated impersonation ismemberof jwt login logon memberof msisdn person principal "
-    b"principals samaccountname subscriber superuser upn userinfo username verified webauth".split()
+    b"principals samaccountname subscriber superuser upn userinfo username verified webauth "
+    # Of Japan's administration: its sign-ins and networks, and romanised words for its people and their numbers.
+    b"eiam gbiz gbizid jpki juki kojin lgwan shain shokuin".split()
 )
 """Words that name an identity, at any place in a name."""
 
@@ -228,7 +232,8 @@ _SOMEBODY_WHOLE = frozenset(
     b"cn displayname edupersonprincipalname edupersonaffiliation edupersontargetedid edupersonentitlement "
     b"employeenumber fullname firstname lastname familyname givenname jadisplayname jagivenname jao jaou jasn name "
     b"nickname ou persistentid realname scopeorgid sn surname targetedid telephonenumber uid unscopedaffiliation "
-    b"distinguishedname idtoken commonname loginname preferredname customcommonname".split()
+    b"distinguishedname idtoken commonname loginname preferredname customcommonname employee mynumber "
+    b"personalid".split()
 )
 """Attributes of directories and federations as names of their own, hyphens and a leading `X-` left out."""
 

@@ -51,6 +51,8 @@ REMOVED: dict[Family, str] = {
         unscoped-affiliation gakuninScopedPersonalUniqueCode X-Member-Id X-Staff-Code X-Employee-No
         X-Citizen-Id X-Full-Name X-First-Name
         X-UP-SUBNO X-DCMGUID X-JPHONE-UID X-EM-UID X-Nokia-MSISDN X-WAP-Profile X-Kong-Verified X-Token-Subject
+        X-Shokuin-Id Shain-No X-Kojin-Bango Juki-Code GBizID X-Gbiz-Id EIAM-UID X-LGWAN-Id JPKI-Serial X-MyNumber
+        X-My-Number X-Employee X-Personal-Id l5d-client-id X-Apigateway-Event
     """,
     Family.CERTIFICATE: """
         Client-Cert Client-Cert-Chain X-Client-Cert X-SSL-Cert X-SSL-Client-S-DN SSL_CLIENT_VERIFY X-TLS-Client-Cert
