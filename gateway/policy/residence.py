@@ -325,8 +325,17 @@ def find_place(written: str) -> Place | NotAPlace:
         codes_of = {place.prefecture: code for code, place in places.places.items() if not place.municipality}
         if read := places_read_as(written, codes_of):
             return NotAPlace("unknown", _names(places, read))
-    close = shortened or kana or tuple(get_close_matches(name, places.spelled, n=3, cutoff=0.6))
-    return NotAPlace("unknown", tuple(_as_written(places, spelling) for spelling in close))
+    close = shortened or kana or _of_people(places, name) or get_close_matches(name, places.spelled, n=3, cutoff=0.6)
+    return NotAPlace("unknown", tuple(dict.fromkeys(_as_written(places, spelling) for spelling in close)))
+
+
+_OF_PEOPLE = re.compile(r"(?:民|内|全域|の全域|在住|在住者|に住む方|に在住の方|居住|居住者|役所|役場|のみ|限定)$")
+
+
+def _of_people(places: Table, name: str) -> tuple[str, ...]:
+    """Return the place whose people or whole area a text names: 川越市民, 埼玉県内, 横浜市在住."""
+    place = _OF_PEOPLE.sub("", name)
+    return (place,) if place != name and len(places.spelled.get(place, ())) == 1 else ()
 
 
 _SPECIAL_WARDS = re.compile(r"(?:東京都?)?の?(?:23|二十三)?(?:特別区|区)(?:部|内|全域)?")

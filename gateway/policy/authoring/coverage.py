@@ -68,7 +68,7 @@ class Coverage:
 
 
 def coverage(policy: Policy, outcomes: Iterable[Outcome], compiled: CompiledPolicy) -> Coverage:
-    """Return what the examples reach. An example that fails counts for what it really reached."""
+    """Return what the examples reach. One that fails proves nothing, and reaches nothing."""
     found: dict[tuple[bool, str, Point], list[str]] = {}
     for rule in policy.rules:
         found.update({(True, rule.name, point): [] for point in _points(rule)})
@@ -76,6 +76,8 @@ def coverage(policy: Policy, outcomes: Iterable[Outcome], compiled: CompiledPoli
         if name in _used(policy):
             found.update({(False, name, point): [] for point in (Point.YES, Point.NO)})
     for outcome in outcomes:
+        if not outcome.passed:
+            continue
         title = outcome.example.title
         for key in _reached(policy, outcome, compiled):
             if key in found and title not in found[key]:

@@ -156,6 +156,8 @@ def _without_signs(text: str, mistakes_of: Callable[[str], Mistakes]) -> str:
             lines[number] = line[:column] + normalize("NFKC", wide[0]) + line[wide.end() :]
         elif sign in SLIPS:
             plain = SLIPS[sign][1]
-            behind = " " if plain in ",:" and not line[column + 1 :].startswith(" ") else ""
+            # `８：３０` is a time, and its colon no key's.
+            of_time = plain == ":" and line[column + 1 : column + 2].isdecimal() and line[:column][-1:].isdecimal()
+            behind = " " if plain in ",:" and not of_time and not line[column + 1 :].startswith(" ") else ""
             lines[number] = line[:column] + plain + behind + line[column + 1 :]
     return "\n".join(lines)

@@ -192,6 +192,9 @@ def _whole_day(plain: str) -> date | None:
 
 def why_no_day(text: str) -> tuple[Phrase, Phrase]:
     """Return the reason for which a text is not a day, and the remedy, where `meant_day` finds none."""
+    timed = _TIMED.fullmatch(normalize("NFKC", text).strip())
+    if timed is not None and (why := why_no_day(timed[1]))[0].en.startswith(f"`{timed[1]}` is not a day: "):
+        return why
     plain, weekday = _stripped(text)
     for reason in (_wrong_weekday, _no_such_day, _no_day_alone, _excels_day):
         found = reason(text, plain, weekday)
@@ -262,6 +265,8 @@ def _no_day_alone(text: str, plain: str, _: str) -> tuple[Phrase, Phrase] | None
     """A period, a fiscal year or a month, which are several days; a day that its order leaves open."""
     if (found := re.fullmatch(r"(.+?)(?:[~〜]|から|to|->|→)(.+)", plain)) is not None:
         first, last = (meant_day(part) for part in found.groups())
+        if not (first and last) and (ends := _moments(text)) is not None:
+            first, last = ends
         if first and last:
             return _period(text, first, last)
     if (found := _FISCAL_YEAR.fullmatch(plain)) is not None and MINYEAR <= (
@@ -297,6 +302,13 @@ def _no_day_alone(text: str, plain: str, _: str) -> tuple[Phrase, Phrase] | None
             ),
         )
     return None
+
+
+def _moments(text: str) -> tuple[str, str] | None:
+    """Return the ends of 2026-12-01 9:00～2026-12-10 17:00."""
+    found = re.fullmatch(r"(.+?)\s*(?:[~〜]|から)\s*(.+?)(?:まで)?", normalize("NFKC", text))
+    ends = () if found is None else tuple(meant_moment(part) or meant_day(part) for part in found.groups())
+    return (ends[0], ends[1]) if len(ends) == len(("from", "until")) and all(ends) else None
 
 
 def _period(text: str, first: str, last: str) -> tuple[Phrase, Phrase]:

@@ -67,6 +67,10 @@ _WHOLE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*(/[^?#]*)?(?:[?#].*)?")
 _HOST_AND_PATH = re.compile(
     r"(?:localhost|(?:[A-Za-z0-9-]+\.)+(?!php|html?|jsp|cgi|aspx?|do|pl|css|js)[A-Za-z]{2,})(?::\d+)?(/[^?#]*)(?:[?#].*)?"
 )
+_BELOW = re.compile(
+    r"(/[^\s。、]*?)(?:[。、]|[\s/]*(?<=[\s/A-Za-z0-9_*-])(?:以下|配下)(?:の?(?:すべて|全て|全部|ページ))?)?"
+)
+"""A path with 以下 or 配下 behind it, or with the full stop of its sentence."""
 _BETWEEN_PATHS = re.compile(
     r"(?<![\s・･;；｜|])[\s・･;；｜|]++(?:(?:または|又は|もしくは|および|及び|かつ|と|or|and)[\s・･;；｜|]*+)?(?=/)"
 )
@@ -92,6 +96,30 @@ _NOTHING = frozenset(
 )
 """Texts under `disclose` that name no fact: an author who writes one means each of them, or none."""
 
+_NOT_ON_CARD = re.compile(
+    "郵便番号|電話番号?|メール(?:アドレス)?|e-?mail|phone|フリガナ|ふりがな|ヨミガナ|よみがな|カナ(?:氏名)?|氏名カナ|本籍|世帯主?|続柄|国籍|職業|勤務先|学校|所得|保護者氏名",
+    re.IGNORECASE,
+)
+_INDIVIDUAL_NUMBER = re.compile("マイナンバー|個人番号|my ?number|individual ?number|12桁の番号", re.IGNORECASE)
+
+
+def _absent(name: str) -> tuple[Phrase, Phrase] | None:
+    """Return the words on a fact that a card does not have, or that no application may be told."""
+    plain = normalize("NFKC", name).strip()
+    if _INDIVIDUAL_NUMBER.fullmatch(plain):
+        return (
+            Phrase(f"`{name}` is never read and never told", f"`{name}` は読み取らず、伝えません"),
+            Phrase("write `subject` to know a person again", "同じ人かどうかは `subject` で分かります"),
+        )
+    if _NOT_ON_CARD.fullmatch(plain):
+        return (
+            Phrase(f"a card does not have `{name}`", f"`{name}` はカードに記録されていません"),
+            Phrase("ask the person for it in the application", "アプリケーションの画面で本人に尋ねてください"),
+        )
+    return None
+
+
+_NO_METHOD = Phrase("leave `method` out for every method", "すべてのメソッドなら、`method` を書かないでください")
 _HEADER_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -304,7 +332,9 @@ class _PolicyReader(Reader):
         before = len(self.mistakes)
         name_node = self.need(table, "name", _RULE)
         name = None if name_node is None else self.name(name_node, _RULE)
+        beneath = len(self.mistakes)
         allow, require = self._who(table)
+        who_is_read = len(self.mistakes) == beneath
         match_node, limit_node, say_node = (table.get(key) for key in ("match", "limit", "say"))
         match = Match() if match_node is None else self._match(match_node)
         when_node = table.get("when")
@@ -333,7 +363,8 @@ class _PolicyReader(Reader):
         )
         weaker_node = table.get("weaker_than")
         weaker_than = {} if weaker_node is None else self._weaker_than(weaker_node)
-        self._check_keys(table, allow)
+        if who_is_read:
+            self._check_keys(table, allow)
         rule = Rule(
             id=RuleId(self._name, name or ""),
             match=match,
@@ -439,6 +470,10 @@ class _PolicyReader(Reader):
             for scalar in self.listed(
                 method_node, Phrase("methods", "メソッド"), (*METHODS, *MORE_METHODS).__contains__
             ):
+                if normalize("NFKC", scalar.text).strip().lower() in _EVERYTHING:
+                    what = Phrase(f"`{scalar.text}` is no method", f"`{scalar.text}` というメソッドはありません")
+                    self.mistakes.add(scalar.where, what, _NO_METHOD)
+                    continue
                 word = self.word(scalar, METHODS, Phrase("method", "メソッド"), also=MORE_METHODS)
                 if word is not None:
                     methods.add(word)
@@ -480,8 +515,16 @@ class _PolicyReader(Reader):
             sign = " " if between is None else between[0].strip() or between[0][0]
             what = Phrase(f"`{sign}` does not separate paths", f"`{sign}` はパスの区切りになりません")
             line = ", ".join(parts)
-            fix = Fix(scalar.text, line if isinstance(node, Items) else f"[{line}]")
-            self.mistakes.add(scalar.where, what, write(f"[{line}]"), fix)
+            fix: Fix | None = Fix(scalar.text, line if isinstance(node, Items) else f"[{line}]")
+            remedy = write(f"[{line}]")
+            if not sign.strip():
+                # A space may as well be a slip within one path, and its end would be a path of its own: `/a /**`.
+                fix, one = None, "".join(parts)
+                remedy = Phrase(
+                    f"write `[{line}]`, or `{one}` if the space is a slip",
+                    f"`[{line}]` か、空白が打ち間違いなら `{one}` と書いてください",
+                )
+            self.mistakes.add(scalar.where, what, remedy, fix)
             found += [Scalar(part, scalar.where, plain=False) for part in parts]
         return found
 
@@ -518,6 +561,12 @@ class _PolicyReader(Reader):
             return None
         if (latin := in_latin(text)) != text:
             self.corrected(scalar, other_script(text, latin), latin)
+            return None
+        if (below := _BELOW.fullmatch(text)) is not None and below[0] != below[1]:
+            what = Phrase(f"`{text}` has words behind its path", f"`{text}` のパスの後ろに言葉があります")
+            self.corrected(
+                scalar, what, below[1] if below[1].endswith("*") else f"{below[1].rstrip('/')}/**", certain=False
+            )
             return None
         if not text.startswith("/"):
             if note_slips(scalar, self.mistakes):
@@ -576,14 +625,18 @@ class _PolicyReader(Reader):
     def _disclose(self, node: Node) -> tuple[str, ...]:
         names: list[str] = []
         conditions = self._reader.names
-        for scalar in self.listed(node, Phrase("facts or names of conditions", "事実か条件の名前")):
+
+        def is_one(text: str) -> bool:
+            return text in conditions or word_for(text, tuple(Fact)) is not None
+
+        for scalar in self.listed(node, Phrase("facts or names of conditions", "事実か条件の名前"), is_one):
             name = scalar.text
             if name in tuple(Fact):
                 names.append(name)
             elif name not in conditions and (fact := word_for(name, tuple(Fact))) is not None:
                 what = Phrase(f"there is no fact or condition `{name}`", f"`{name}` という事実・条件はありません")
                 self.corrected(scalar, what, fact)
-            elif name not in conditions and name.strip().lower() in _EVERYTHING:
+            elif name not in conditions and normalize("NFKC", name).strip().lower() in _EVERYTHING:
                 what = Phrase(f"`{name}` names no fact", f"`{name}` という事実はありません")
                 facts = ", ".join(Fact)
                 remedy = Phrase(
@@ -600,6 +653,8 @@ class _PolicyReader(Reader):
                     "何も伝えないなら、`disclose` の行を消してください",
                 )
                 self.mistakes.add(scalar.where, what, remedy)
+            elif name not in conditions and (absent := _absent(name)) is not None:
+                self.mistakes.add(scalar.where, *absent)
             elif name not in conditions:
                 self.unknown_name(scalar, [*Fact, *conditions], Phrase("fact or condition", "事実・条件"))
             elif not _HEADER_NAME.fullmatch(name):
@@ -734,12 +789,13 @@ class _PolicyReader(Reader):
             entry = table.entry(key)
             if entry is None or fits or (table.entry("allow") is None and table.entry("require") is None):
                 continue
-            shown = "" if allow is None else f" `allow: {allow}`"
-            self._misplaced(entry, shown)
+            self._misplaced(entry, "" if allow is None else f"`allow: {allow}`")
 
     def _misplaced(self, entry: Entry, shown: str) -> None:
         what = (
-            Phrase(f"`{entry.key}` has no effect in a rule with{shown}", f"{shown} の規則に `{entry.key}` は書けません")
+            Phrase(
+                f"`{entry.key}` has no effect in a rule with {shown}", f"{shown} の規則に `{entry.key}` は書けません"
+            )
             if shown
             else Phrase(
                 f"`{entry.key}` has no effect in a rule with `require`",

@@ -433,7 +433,8 @@ class ConditionReader(Reader):
 
     def _place(self, scalar: Scalar, *, single: bool = False) -> str | None:
         """Return the code of a place; `single`: no list of places can stand here."""
-        note_slips(scalar, self.mistakes)
+        if note_slips(scalar, self.mistakes):
+            scalar = Scalar(normalize("NFKC", scalar.text), scalar.where, plain=False)
         place = find_place(scalar.text)
         if not isinstance(place, NotAPlace):
             return place.code

@@ -122,7 +122,10 @@ class ExampleReader(Reader):
         if match is None:
             what = Phrase(f"`{written}` is not a request", f"`{written}` はリクエストではありません")
             if meant := _meant_request(text):
-                self.corrected(node, what, meant)
+                # Without a method nothing says whether the page is looked at or a form is sent.
+                self.corrected(
+                    node, what, meant, certain=meant.partition(" ")[0].lower() in text.lower() or text[0] in "閲送"
+                )
             else:
                 remedy = Phrase("write it as `GET /path`", "`GET /path` のように書いてください")
                 self.mistakes.add(node.where, what, remedy)
@@ -334,7 +337,13 @@ class ExampleReader(Reader):
             return {}
         table = node if isinstance(node, Table) else None
         if table is None:
-            self.expected(node, Phrase("names and values, or `nothing`", "名前と値の組か `nothing`"))
+            nothing = isinstance(node, Scalar) and word_for(node.text, (NOTHING,)) is not None
+            remedy = (
+                write(NOTHING)
+                if nothing
+                else Phrase("write `{name: nothing}`", "`{name: nothing}` のように書いてください")
+            )
+            self.expected(node, Phrase("names and values, or `nothing`", "名前と値の組か `nothing`"), remedy)
             return {}
         disclosed: dict[str, str] = {}
         for entry in table:
@@ -383,7 +392,7 @@ def _meant_request(text: str) -> str:
 
 def meant_verdict(text: str, names: tuple[str, ...]) -> str | None:
     """Return the verdict that Japanese words or capitals mean: 許可, 拒否 市民, Deny adult."""
-    verdict, _, name = re.sub("[\\s\u3000:：]+", " ", text).strip().partition(" ")
+    verdict, _, name = re.sub("[\\s\u3000:：()（）「」]+", " ", text).strip().partition(" ")
     meant = word_for(verdict, tuple(Expect))
     if meant == Expect.DENY:
         return f"deny {name}".strip() if not name or name in names else None
@@ -393,7 +402,9 @@ def meant_verdict(text: str, names: tuple[str, ...]) -> str | None:
 def example_reader(policy: Policy, mistakes: Mistakes, *, also: Iterable[str] = ()) -> ExampleReader:
     """Return a reader for examples of a policy; `also` are further names that can refuse or be told."""
     rules, conditions = policy.rules, policy.conditions
-    names = [*conditions, *also, *(rule.name for rule in rules), *(rule.limit.name for rule in rules if rule.limit)]
+    names = dict.fromkeys(
+        (*conditions, *also, *(rule.name for rule in rules), *(rule.limit.name for rule in rules if rule.limit))
+    )
     used = [name for rule in rules for name in (*rule.require, *rule.disclose, rule.when or "") if name in conditions]
     clock = all_needs(conditions[name].test for name in used).clock
     return ExampleReader(mistakes, names, dict.fromkeys([*Fact, *conditions, *also]), clock=clock)

@@ -9,7 +9,7 @@ from gateway.policy.policy import Rule
 from gateway.policy.reading.parse_values import Reader
 from gateway.policy.verdict import GivesBack, Limit, Once
 from gateway.yaml.mistakes import Mistakes, Phrase, Where
-from gateway.yaml.tree import Node, Table
+from gateway.yaml.tree import Node, Scalar, Table
 
 _LIMIT = Phrase("`limit`", "`limit`")
 _COUNTED = Phrase("`counted_when`", "`counted_when`")
@@ -57,6 +57,10 @@ class LimitReader(Reader):
         times = 1 if times_node is None else self.number(times_node, Phrase("`times`", "`times`"), 1, 1_000_000)
         over = {} if over_node is None else self.words(over_node, Phrase("`if_over`", "`if_over`"))
         statuses, location, header = frozenset[int](), None, ""
+        if isinstance(counted_node, Scalar) and re.fullmatch(r"[2-5]\d\d", counted_node.text, re.ASCII):
+            what = Phrase(f"`{counted_node.text}` has no key", f"`{counted_node.text}` に項目がありません")
+            self.corrected(counted_node, what, f"{{status: {counted_node.text}}}")
+            return None
         if counted_node is not None:
             counted = self.table(counted_node, ("status", "location", "header"), _COUNTED)
             if counted is None:
@@ -139,7 +143,11 @@ class LimitReader(Reader):
         location = None
         if location_node is not None:
             location = self.text(location_node, Phrase("a path", "パス"))
-            if location is not None and not location.startswith("/"):
+            whole = None if location is None else re.fullmatch(r"https?://[^/?#]+(/[^?#]*)(?:[?#].*)?", location)
+            if whole is not None:
+                what = Phrase(f"`{location}` is a whole URL", f"`{location}` は URL 全体です")
+                self.corrected(location_node, what, whole[1], certain=False)
+            elif location is not None and not location.startswith("/"):
                 self.mistakes.add(
                     location_node.where,
                     Phrase(f"`{location}` does not begin with `/`", f"`{location}` が `/` で始まっていません"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
+from difflib import get_close_matches
 from unicodedata import category, normalize
 
 from gateway.instant import TOKYO
@@ -51,6 +52,9 @@ _LISTS = frozenset(
 )
 """Keys that take a list of values."""
 
+_ALL_BUT_RIGHT = 0.85
+"""Likeness of an unknown key to a known one: `requires`, `condition`, `at-least`."""
+
 _QUOTES = "“”„‟‘’「」『』＂＇"
 
 _ENDS = ",，、;；。"
@@ -80,7 +84,9 @@ class Reader:
         ):
             return
         found = kind_of(node)
-        said = Phrase(f"expected {what.en}, found {found.en}", f"{what.ja}を書くところに{found.ja}があります")
+        said = Phrase(
+            f"expected {what.en}, found {found.en}", f"{spaced(what.ja)}を書くところに{_between(found.ja)}があります"
+        )
         self.mistakes.add(node.where, said, remedy)
 
     def table(self, node: Node, known: Iterable[str], what: Phrase) -> Table | None:
@@ -106,7 +112,10 @@ class Reader:
                     self._without_brackets(entries[-1], loose)
             else:
                 unknown_key(entry, words, self.mistakes)
-                entries.append(entry)
+                # A key that is all but right is read as it was meant, so that nothing is said to be missing.
+                close = get_close_matches(entry.key.lower().replace("-", "_"), words, n=1, cutoff=_ALL_BUT_RIGHT)
+                meant = close[0] if close and node.get(close[0]) is None else entry.key
+                entries.append(Entry(meant, entry.where, entry.value))
         return Table(tuple({entry.key: entry for entry in entries}.values()), node.where)
 
     def _without_brackets(self, entry: Entry, loose: list[Entry]) -> None:
@@ -165,7 +174,7 @@ class Reader:
         """Return a key's value; a missing one is noted at the mapping."""
         value = table.get(key)
         if value is None:
-            said = Phrase(f"`{key}` is missing in {what.en}", f"{what.ja}に `{key}` がありません")
+            said = Phrase(f"`{key}` is missing in {what.en}", f"{spaced(what.ja)}に `{key}` がありません")
             self.mistakes.add(table.where, said, Phrase(f"add `{key}: …`", f"`{key}: …` を書いてください"))
         return value
 
@@ -332,7 +341,7 @@ class Reader:
         if re.fullmatch(r"\d{1,9}", text, re.ASCII) and low <= int(text) <= high:
             self.clean(node, what)
             return int(text)
-        found = Phrase(f"`{written}` is not {what.en}", f"`{written}` は{what.ja}ではありません")
+        found = Phrase(f"`{written}` is not {what.en}", f"`{written}` は{_between(what.ja)}ではありません")
         meant = meant_as(written)
         if meant and low <= int(meant) <= high:
             self.corrected(node, found, meant)
@@ -355,7 +364,7 @@ class Reader:
         if seconds is not None:
             self.clean(node, what)
             return seconds
-        found = Phrase(f"`{written}` is not {what.en}", f"`{written}` は{what.ja}ではありません")
+        found = Phrase(f"`{written}` is not {what.en}", f"`{written}` は{_between(what.ja)}ではありません")
         if meant := meant_duration(written):
             self.corrected(node, found, meant)
         else:
@@ -370,7 +379,15 @@ class Reader:
             return None
         found = day_of(normalize("NFKC", text).strip())
         if found is None:
-            self._not_a_day(node, text, meant_day(text))
+            meant = meant_day(text)
+            if meant and day_of(meant) is None:
+                what = Phrase(f"`{text}` has no year", f"`{text}` に年がありません")
+                remedy = Phrase(
+                    f"write the year before it, as in `2027-{meant}`", f"`2027-{meant}` のように、年から書いてください"
+                )
+                self.mistakes.add(node.where, what, remedy)
+            else:
+                self._not_a_day(node, text, meant)
             return None
         self.clean(node, DAY)
         return found
@@ -463,19 +480,29 @@ class Reader:
             remedy = Phrase(f"write `[{line}]`", f"`[{line}]` と書いてください")
             if one and len(names) > 1:
                 said = Phrase(f"only one {what.en} stands here", f"ここに書ける{what.ja}は一つだけです")
-                word = "any" if sign in _EITHER else "all"
+                word = "any" if sign.lower() in _EITHER else "all"
                 remedy = Phrase(
                     f"write a condition `{word}: [{line}]` and name it here",
                     f"`{word}: [{line}]` という条件を作り、その名前を書いてください",
                 )
             elif one:
                 remedy = write(line)
-            elif sign in _EITHER:
+            elif sign.lower() in _EITHER:
                 said = Phrase(f"`{sign}` is a condition of its own", f"`{sign}` は別の条件にします")
                 remedy = Phrase(
                     f"write a condition `any: [{line}]` and name it here",
                     f"`any: [{line}]` という条件を作り、その名前を書いてください",
                 )
+            self.mistakes.add(scalar.where, said, remedy)
+            return
+        if (opposite := _opposite_of(scalar.text, words)) is not None:
+            said = Phrase(
+                f"the opposite of `{opposite}` is a condition of its own", f"`{opposite}` の反対は別の条件にします"
+            )
+            remedy = Phrase(
+                f"write a condition `not: {opposite}` and name it here",
+                f"`not: {opposite}` という条件を作り、その名前を書いてください",
+            )
             self.mistakes.add(scalar.where, said, remedy)
             return
         found = Phrase(f"there is no {what.en} `{scalar.text}`", f"`{scalar.text}` という{what.ja}はありません")
@@ -488,6 +515,15 @@ class Reader:
             self.corrected(scalar, apart, composed)
             return
         self.mistakes.add(scalar.where, found, did_you_mean(scalar.text, words) or (one_of(words) if words else None))
+
+
+def spaced(word: str) -> str:
+    """Return a word for a Japanese sentence, with a space behind a word of the policy language."""
+    return f"{word} " if word.endswith("`") else word
+
+
+def _between(word: str) -> str:
+    return spaced(f" {word}" if word.startswith("`") else word)
 
 
 def other_script(text: str, latin: str) -> Phrase:
@@ -526,9 +562,22 @@ def _is_loose(entry: Entry) -> bool:
 
 _EITHER = ("または", "又は", "もしくは", "or")
 _JOINS = re.compile(
-    r"(かつ|および|及び|並びに|ならびに|または|又は|もしくは|と|[、，,・･／/;；｜|＋+＆&→⇒￥¥\\\u3000 ]|\b(?:and|or)\b)"
+    r"(かつ|および|及び|並びに|ならびに|または|又は|もしくは|と|[、､，,・･／/;；｜|＋+＆&→⇒￥¥\\\u3000 ]"
+    r"|\b(?:and|or)\b)",
+    re.IGNORECASE,
 )
-_BETWEEN_VALUES = re.compile(r"[、，,・･／;；｜|＋+＆&→\u3000 ]|および|及び|かつ|または|又は|と")
+_BETWEEN_VALUES = re.compile(r"[、､，,・･／;；｜|＋+＆&→\u3000 ]|および|及び|かつ|または|又は|と")
+
+
+_OPPOSITE = re.compile(r"(?:not |!|！|非)?(.+?)(?:以外|でない|ではない|じゃない)?(?:の?(?:方|人|者|とき|日))?")
+
+
+def _opposite_of(text: str, known: tuple[str, ...]) -> str | None:
+    """Return the known name whose opposite a text means: 市民以外, not 市民, 開庁日でない日."""
+    plain = text.strip()
+    found = _OPPOSITE.fullmatch(plain)
+    negated = re.match("not |[!！非]", plain) or re.search("以外|でない|ではない|じゃない", plain)
+    return found[1] if found is not None and negated and found[1] in known else None
 
 
 def _joined_values(text: str, is_one: Callable[[str], object]) -> list[str]:
@@ -538,10 +587,10 @@ def _joined_values(text: str, is_one: Callable[[str], object]) -> list[str]:
     return pieces if pieces and all(map(is_one, pieces)) else []
 
 
-_MARKS = r"(?:^|(?<=\s))(?:[-－ー・●○■◆*＊]|\(?\d{1,2}[.)．）]|[①-⑳]) ?(?=\S)"
+_MARKS = r"(?:^|(?<=\s))(?:[-－ー・●○■◆*＊]|[(（]?\d{1,2}[.)．）、]|[①-⑳]|[ア-ンa-z][ \u3000.)．）、](?!と)) ?(?=\S)"
 """A mark that should begin an item of a list."""
 
-_BRACKETS = "［］[]（）()「」『』【】〔〕｛｝{}〈〉《》"
+_BRACKETS = "［］[]（）()「」『』｢｣【】〔〕｛｝{}〈〉《》＜＞<>"
 
 
 def _joined_names(text: str, known: tuple[str, ...]) -> tuple[str, list[str]] | None:

@@ -100,3 +100,11 @@ def test_several_examples_are_counted() -> None:
 
     assert "“closed” and 1 more" in say_coverage(covered(more), Language.EN)
     assert "「closed」 ほか 1 件" in say_coverage(covered(more), Language.JA)
+
+
+def test_an_example_that_fails_tries_nothing() -> None:
+    """The rule permits whom its author wants refused, and a share of 100% would hide that."""
+    right = "examples: [{title: t, at: 2026-11-23 12:00, request: GET /, expect: allow}]\n"
+
+    assert covered(right).reached > 0
+    assert covered(right.replace("expect: allow", "expect: deny")).reached == 0

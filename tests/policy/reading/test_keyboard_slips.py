@@ -322,6 +322,21 @@ def test_a_bracket_of_a_table_around_is_no_sign_of_its_sentence() -> None:
     ]
 
 
+def test_a_space_in_a_path_is_mended_by_its_author() -> None:
+    """`/a /**` is two paths or one with a slip, and the second of two would be the whole application."""
+    mistakes = Mistakes()
+    parse_policy(f"{HEAD}  - {{name: r, match: {{path: /a /**}}, require: [市民]}}\n", mistakes)
+    (one,) = mistakes
+    assert one.fix is None
+    assert "write `[/a, /**]`, or `/a/**` if the space is a slip" in str(one)
+
+
+def test_a_time_in_full_width_is_mended_as_one() -> None:
+    """No space comes behind its colon, as one does behind a key's."""
+    text = HEAD.replace("until: 2026-12-10", "until: 2026-12-10, hours: {from: ９：００, until: １７：３０}") + RULE
+    assert "hours: {from: 9:00, until: 17:30}" in mended(text, _mistakes_of)
+
+
 def _mistakes_of(text: str) -> Mistakes:
     mistakes = Mistakes()
     parse_policy(text, mistakes)
