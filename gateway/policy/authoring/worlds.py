@@ -7,9 +7,9 @@ representative, and an official sees the person on the border and not a person s
 from __future__ import annotations
 
 from calendar import isleap
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from itertools import islice, product
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from gateway.policy.conditions import (
     Context,
     Dates,
     InNetwork,
+    ListEntry,
     MonthDay,
     Needs,
     ResidenceTest,
@@ -41,6 +42,9 @@ DAYS_AHEAD = 370
 
 AROUND_A_BOUND = 35
 """Days on each side of a bound that lies further ahead: every weekday of a month is among them."""
+
+YEAR = 366
+"""Days after which every age has grown by one."""
 
 EXAMPLE_ACCOUNT = "example-account"
 
@@ -67,7 +71,7 @@ class World:
     def seen_by(self, needs: Needs) -> tuple[Instant | None, str | None, tuple[str, ...] | None]:
         """Return what rules with these needs see of the surroundings."""
         return (
-            self.now if needs.clock else None,
+            self.now if needs.clock or _grows(needs) else None,
             self.client if needs.request else None,
             self.switches if needs.switches else None,
         )
@@ -88,6 +92,8 @@ class Kinds:
     """Seconds since the sign-in."""
     actings: tuple[Acting | None, ...] = (None,)
     """The accounts of the application for which a person may act."""
+    later: tuple[Instant, ...] = ()
+    """Moments at which people are older, or some are off a list."""
 
 
 def kinds_of(policies: Sequence[Policy], now: Instant, *, ahead: int = DAYS_AHEAD) -> Kinds:
@@ -100,13 +106,22 @@ def kinds_of(policies: Sequence[Policy], now: Instant, *, ahead: int = DAYS_AHEA
     networks = [network for test in tests if isinstance(test, InNetwork) for network in test.networks]
     switches = sorted({test.name for test in tests if isinstance(test, SwitchTest)})
     limits = {rule.signed_in_within for policy in policies for rule in policy.rules} - {None}
+    of_people = [t for t in tests if isinstance(t, Age | Born)]
+    listed = _by_membership(codes, lists.values(), tokyo_day(now))
+    ends = {entries[code].until for code in listed for entries in lists.values() if code in entries}
+    later = tuple(sorted(_later(policies, ends, of_people, now))) if ahead else ()
+    days = (now, *later)
     return Kinds(
-        births=_by_kind(_births(tests, tokyo_day(now)), [t for t in tests if isinstance(t, Age | Born)], _born(now)),
+        births=_by_kind(
+            (birth for day in days for birth in _births(tests, tokyo_day(day))),
+            of_people,
+            *(_born(day) for day in days),
+        ),
         addresses=_by_kind(
             _addresses(tests), [t for t in tests if isinstance(t, ResidenceTest | TownTest)], _living(now)
         ),
         genders=(Gender.FEMALE, Gender.MALE, Gender.OTHER, None),
-        subjects=(EXAMPLE_SUBJECT, *_by_membership(codes, lists.values())),
+        subjects=(EXAMPLE_SUBJECT, *listed),
         clients=_by_kind(
             [
                 EXAMPLE_CLIENT,
@@ -126,12 +141,15 @@ def kinds_of(policies: Sequence[Policy], now: Instant, *, ahead: int = DAYS_AHEA
         switches=tuple(dict.fromkeys([(), *((name,) for name in switches), tuple(switches)])),
         ages=(0.0, *sorted(limit + 1 for limit in limits if limit is not None)),
         actings=_actings(tests),
+        later=later,
     )
 
 
 def arounds(kinds: Kinds, needs: Needs) -> Iterator[World]:
     """Give the moments, addresses and switches that can matter to rules with these needs; nobody is signed in."""
     moments = kinds.moments if needs.clock else kinds.moments[:1]
+    if _grows(needs):
+        moments = tuple(dict.fromkeys((*moments, *kinds.later)))
     clients = kinds.clients if needs.request else kinds.clients[:1]
     for now, client, switches in product(moments, clients, _switched(kinds, needs)):
         yield World(now, None, client, switches)
@@ -200,24 +218,68 @@ def _actings(tests: Sequence[Test]) -> tuple[Acting | None, ...]:
     )
 
 
+def _grows(needs: Needs) -> bool:
+    """Whether the verdict on one person changes by itself as days go by: she grows older, or her entry ends."""
+    return bool(needs.lists) or Scope.BIRTHDATE in needs.scopes
+
+
 def _by_kind(
-    candidates: Iterable[_Kind], tests: Sequence[Test], within: Callable[[_Kind], Context]
+    candidates: Iterable[_Kind], tests: Sequence[Test], *within: Callable[[_Kind], Context]
 ) -> tuple[_Kind, ...]:
     """Return the first candidate of each kind: those whom all tests give the same answers are one kind."""
     first: dict[Hashable, _Kind] = {}
     for candidate in candidates:
-        context = within(candidate)
-        first.setdefault(tuple(test.ask(context).truth for test in tests), candidate)
+        contexts = [each(candidate) for each in within]
+        first.setdefault(tuple(test.ask(context).truth for context in contexts for test in tests), candidate)
     return tuple(first.values())
 
 
-def _by_membership(codes: Iterable[str], lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
-    """Return the first code of each set of lists that has it."""
-    sets = [frozenset(entries) for entries in lists]
+def _by_membership(codes: Iterable[str], lists: Iterable[Mapping[str, ListEntry]], today: date) -> tuple[str, ...]:
+    """Return the first code of each set of lists that has it, and of each order in which its entries end."""
+    every = tuple(lists)
     first: dict[Hashable, str] = {}
     for code in codes:
-        first.setdefault(tuple(code in entries for entries in sets), code)
+        ends = [(entries[code].until or date.max) if code in entries else None for entries in every]
+        order = sorted({today, *(end for end in ends if end is not None)})
+        first.setdefault(tuple(None if end is None else order.index(end) for end in ends), code)
     return tuple(first.values())
+
+
+def _later(
+    policies: Sequence[Policy], listed: Iterable[date | None], tests: Sequence[Test], now: Instant
+) -> Iterator[Instant]:
+    """Give moments to come at which policies that agree today can differ; `listed` are the ends of entries of lists.
+
+    Entries of a list end on other days. An age grows, and births between two days, or an age on a day, do not: a year
+    later they are not the same people. The ends of a period are such days, too.
+    """
+    today = tokyo_day(now)
+    for until in listed:
+        if until is not None and today <= until < date.max:
+            yield start_of(until + timedelta(days=1))
+    ages = [
+        {leaf for condition in policy.conditions.values() for leaf in leaves(condition.test) if leaf in tests}
+        for policy in policies
+    ]
+    grow = {isinstance(test, Age) and test.on is None for each in ages for test in each}
+    if len(grow) > 1 and any(each != ages[0] for each in ages):
+        of_all = [leaf for policy in policies for each in policy.conditions.values() for leaf in leaves(each.test)]
+        dates = [test for test in of_all if isinstance(test, Dates)]
+        hours = {12 * 3600.0, *(_seconds(test.opens) for test in dates if test.opens is not None)}
+        ends = {end for test in dates for end in _bounds(test) if end is not None and end > today}
+        for day in (min(today, date.max - timedelta(days=YEAR)) + timedelta(days=YEAR), *sorted(ends)):
+            yield from (start_of(day) + hour for hour in sorted(hours))
+
+
+def _bounds(test: Dates) -> tuple[date | None, date | None]:
+    """Return the first and the last day of a period that has a year."""
+    since = test.since if isinstance(test.since, date) else None if test.starts is None else tokyo_day(test.starts)
+    until = test.until if isinstance(test.until, date) else None if test.ends is None else tokyo_day(test.ends)
+    return since, until
+
+
+def _seconds(clock: time) -> float:
+    return float(clock.hour * 3600 + clock.minute * 60 + clock.second)
 
 
 def _born(now: Instant) -> Callable[[Birthdate | None], Context]:
@@ -309,12 +371,7 @@ def _moments(tests: Sequence[Test], now: Instant, ahead: int) -> Iterator[Instan
                 yield from (moment for moment in (start_of(day) - 1, *turns) if moment > now)
     clocks = sorted(
         {0.0, 12 * 3600.0}
-        | {
-            float(clock.hour * 3600 + clock.minute * 60 + clock.second)
-            for test in looking
-            for clock in (test.opens, test.closes)
-            if clock is not None
-        }
+        | {_seconds(clock) for test in looking for clock in (test.opens, test.closes) if clock is not None}
     )
     if looking:
         today = tokyo_day(now)
@@ -335,8 +392,7 @@ def _days(first: date, number: int) -> Iterator[date]:
 def _later_days(test: Dates, today: date, ahead: int) -> Iterator[date]:
     """Give the days further ahead that a test singles out: its period, its listed days, a 29 February."""
     horizon = today + timedelta(days=ahead)
-    since = test.since if isinstance(test.since, date) else None if test.starts is None else tokyo_day(test.starts)
-    until = test.until if isinstance(test.until, date) else None if test.ends is None else tokyo_day(test.ends)
+    since, until = _bounds(test)
     for bound in (since, until):
         if bound is not None and bound >= horizon:
             yield from _days(bound - timedelta(days=AROUND_A_BOUND), 2 * AROUND_A_BOUND + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -220,6 +221,64 @@ def test_an_hour_more_at_the_end_of_a_far_period_is_newly_permitted() -> None:
     """On its last days, too."""
     dates = "from: 2020-04-01, until: 2029-05-31, hours: {from: 9:00, until: 17:00}"
     assert between(FAR % (dates, "then"), FAR % (dates.replace("05-31", "06-30"), "then")).permits_more
+
+
+GROWING = """policy: p
+purpose: {ja: 確認のため}
+conditions:
+  c: {%s}
+  then: {dates: {%s}}
+rules:
+  - {name: r, match: {path: /r}, require: [c, then]}
+"""
+ALWAYS = "from: 2026-01-01"
+IN_MAY = "from: 2027-05-01, until: 2027-05-10, hours: {from: 20:00, until: 22:00}"
+
+
+@pytest.mark.parametrize(
+    ("fixed", "growing", "dates", "longer"),
+    [
+        ("born: {until: 2008-11-23}", "age: {at_least: 18}", ALWAYS, True),
+        ("born: {from: 2008-11-24}", "age: {below: 18}", ALWAYS, False),
+        ("age: {at_least: 18, on: 2026-11-23}", "age: {at_least: 18}", ALWAYS, True),
+        ("age: {at_least: 40, on: 2027-03-31}", "age: {at_least: 40, counted_from: fiscal_year}", ALWAYS, True),
+        ("born: {until: 2009-05-01}", "age: {at_least: 18}", IN_MAY, True),
+    ],
+)
+def test_a_permission_that_comes_with_the_years_is_told(fixed: str, growing: str, dates: str, *, longer: bool) -> None:
+    """Today both permit the same people; on a later day others are 18, and births between two days are the same."""
+    first, then = (GROWING % (each, dates) for each in ((fixed, growing) if longer else (growing, fixed)))
+    assert between(first, then).permits_more
+
+
+def listed(folder: Path, entries: str) -> Policy:
+    folder.mkdir()
+    (folder / "list.yaml").write_text(entries, encoding="utf-8")
+    mistakes = Mistakes()
+    text = "policy: p\nconditions: {c: {subject: {in: list.yaml}}}\nrules: [{name: r, require: [c]}]\n"
+    policy = parse_policy(text, mistakes, folder=folder)
+    assert policy is not None, mistakes.say()
+    return policy
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "more"),
+    [
+        (", until: 2027-03-31", ", until: 2028-03-31", True),
+        (", until: 2027-03-31", "", True),
+        (", until: 2026-01-31", ", until: 2026-12-31", True),
+        (", until: 2028-03-31", ", until: 2027-03-31", False),
+        ("", ", until: 2027-03-31", False),
+        (", until: 2026-01-31", ", until: 2026-02-28", False),
+    ],
+)
+def test_an_entry_that_ends_later_is_newly_permitted(tmp_path: Path, old: str, new: str, *, more: bool) -> None:
+    """The code is on both lists, and today both entries hold."""
+    first, then = (
+        listed(tmp_path / name, f"- {{subject: K7QM-2XHD-9TRC-4WBN{until}}}\n")
+        for name, until in (("old", old), ("new", new))
+    )
+    assert compare(first, then, NOW).permits_more is more
 
 
 def test_the_person_is_the_one_on_the_border() -> None:

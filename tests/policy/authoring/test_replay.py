@@ -14,6 +14,7 @@ from gateway.policy.decide import CompiledPolicy, no_rule_fits
 from gateway.policy.example import make_inbound
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse import parse_policy
+from gateway.policy.reading.parse_examples import moment_of
 from gateway.policy.verdict import Challenge, Deny, Permit, Verdict
 from gateway.yaml.mistakes import Mistakes
 from tests.policy.random_cases import NOW, Asked, policy_of, random_person, random_request, random_rules
@@ -277,3 +278,70 @@ def test_the_candidate_is_reported_by_rule_and_reason() -> None:
     ]
     assert (report.lines, report.judged, report.unreadable) == (7, 4, 1)
     assert report.permits_more
+
+
+CLOSED = """\
+policy: p
+conditions:
+  閉館: {dates: {days: [月曜（祝日のときは翌平日）, 末日（土日祝のときは前平日）, 祝日の翌日]}}
+  祝日: {dates: {days: [祝日]}}
+rules:
+  - {name: closed, when: WHEN, allow: nobody}
+  - {name: r, allow: signed_in}
+"""
+
+
+def on(when: str) -> Policy:
+    mistakes = Mistakes()
+    policy = parse_policy(CLOSED.replace("WHEN", when), mistakes)
+    assert policy is not None, mistakes.say()
+    return policy
+
+
+@pytest.mark.parametrize(
+    ("day", "closed", "holiday"),
+    [
+        ("2026-11-16 10:00", True, False),
+        ("2026-11-23 10:00", False, True),
+        ("2026-11-24 10:00", True, False),
+        ("2026-09-22 10:00", True, True),
+        ("2027-01-29 10:00", True, False),
+        ("2026-05-06 23:59", True, True),
+        ("2026-05-07 00:00", True, False),
+        ("2026-11-25 10:00", False, False),
+    ],
+)
+def test_a_log_of_holidays_is_judged_by_its_own_days(day: str, *, closed: bool, holiday: bool) -> None:
+    """The day of each line says whether a rule for closed days fitted then; nothing of it is in doubt."""
+    time = moment_of(day)
+    assert time is not None
+    logged = {
+        True: line("deny", "nobody_allowed:closed", "closed", time=time),
+        False: line(time=time),
+    }
+
+    found = replayed(on("祝日"), on("閉館"), logged[closed])
+
+    expected = {(True, False): Change.PERMITS, (False, True): Change.REFUSES}.get((closed, holiday))
+    assert [group.change for group in found.groups] == ([] if expected is None else [expected])
+    assert found.unjudged == {}
+    assert found.certain == (expected is Change.PERMITS)
+
+
+def test_a_line_of_another_day_than_the_policy_in_force_decides_is_not_judged() -> None:
+    """On a Monday that is a holiday nobody was refused by it, so that the log is of another policy."""
+    time = moment_of("2026-11-23 10:00")
+    assert time is not None
+    found = replayed(on("祝日"), on("閉館"), line("deny", "nobody_allowed:closed", "closed", time=time))
+
+    assert not found.groups
+    assert sum(found.unjudged.values()) == 1
+
+
+@pytest.mark.parametrize("candidate", ["permit", "deny:condition_no:older"])
+def test_a_line_with_a_candidate_is_replayed_by_the_policy_that_decided(candidate: str) -> None:
+    """What the candidate said is the report's matter, and decides nothing about the person here."""
+    plain = replayed(OLDER, ADULT, line())
+    with_candidate = replayed(OLDER, ADULT, line(candidate=candidate))
+
+    assert changes(plain) == changes(with_candidate)
