@@ -39,6 +39,8 @@ from gateway.accounts.passwords import LONGEST, NONCE, open_password, seal_passw
 from gateway.accounts.recipe import RecipeFault
 from gateway.errors import (
     GatewayError,
+    SignInInvalidError,
+    StoreFault,
     StoreUnavailableError,
     UpstreamOverloadedError,
     UpstreamProtocolError,
@@ -163,16 +165,22 @@ class Linking:
         apps: Mapping[str, AppParts],
         sessions: SessionStore,
         joined_at: Callable[[str, str], Instant | None],
+        subjects_of: Callable[[str, str], tuple[str, ...]],
         *,
         clock: Callable[[], Instant],
         random: Callable[[int], bytes],
         watches: LinkWatches,
     ) -> None:
-        """`joined_at` returns the moment at which a person became known by an older subject, if she did."""
+        """`joined_at` returns the moment at which a person became known by an older subject, if she did.
+
+        `subjects_of` returns that subject with those that lead to it: an account that she linked by a new card before
+        she was known as the older person is hers, too.
+        """
         self._watches = watches
         self.apps = apps
         self._sessions = sessions
         self._joined_at = joined_at
+        self._subjects_of = subjects_of
         self._clock = clock
         self._random = random
 
@@ -262,9 +270,18 @@ class Linking:
         return await parts.store.unlink(parts.name, name, self.marks(route, session)) is not None
 
     def marks(self, route: Route, session: Session) -> Marks:
-        """Return the marks by which the App's links name a person."""
+        """Return the marks by which the App's links name a person.
+
+        Raises:
+            StoreUnavailableError: another hand has changed an alias of hers, and nobody can say which links are hers.
+
+        """
         person = session.identity
-        return marks_of(self.apps[route.name].keys, route.name, person.client_id, person.subject)
+        try:
+            subjects = self._subjects_of(person.client_id, person.subject)
+        except SignInInvalidError:
+            raise StoreUnavailableError(StoreFault.PROTOCOL) from None
+        return marks_of(self.apps[route.name].keys, route.name, person.client_id, *subjects)
 
     async def choose(self, route: Route, session: Session, ticket: Ticket, word: str) -> str | None:
         """Have a person act for one of her accounts in this session, and return its name; `None`: she has no such one.

@@ -69,10 +69,32 @@ class Change(Generic[_Outcome]):
 
 
 def moved(kept: Kept, person: Marks) -> Kept:
-    """Return a record in which a person is named by her first mark alone."""
-    links = tuple(replace(each, mark=person.first) if each.mark in person.all else each for each in kept.links)
-    claims = tuple(replace(each, mark=person.first) if each.mark in person.all else each for each in kept.claims)
-    return replace(kept, links=links, claims=claims)
+    """Return a record in which a person is named by her first mark alone, and has one link or one claim at most.
+
+    She may have several under several subjects, until the office has them known as one.
+    """
+    links = [each for each in kept.links if each.mark in person.all]
+    claims = [each for each in kept.claims if each.mark in person.all]
+    if links:
+        joined = _with(kept, _joined(links, person.first)).links
+        kept = replace(kept, links=tuple(each for each in joined if each.mark not in person.all[1:]))
+    if claims:
+        others = tuple(each for each in kept.claims if each not in claims)
+        latest = Claim(person.first, max(each.at for each in claims))
+        kept = replace(kept, claims=others if links else tuple(sorted((*others, latest), key=lambda each: each.at)))
+    return kept
+
+
+def _joined(links: list[Link], mark: str) -> Link:
+    """Return the links of one person as one, which opens the account only if each of them did."""
+    latest = max(links, key=lambda each: each.proven_at)
+    return replace(
+        latest,
+        mark=mark,
+        role=next((each.role for each in links if each.role is Role.REPRESENTATIVE), latest.role),
+        since=min(each.since for each in links),
+        state=next((each.state for each in links if each.state is not LinkState.ACTIVE), LinkState.ACTIVE),
+    )
 
 
 def move(kept: Kept | None, person: Marks) -> Change[Kept | None]:

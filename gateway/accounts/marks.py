@@ -32,9 +32,10 @@ class Marks:
         return self.all[0]
 
 
-def marks_of(keys: Secrets, app: str, client_id: str, subject: str) -> Marks:
-    """Return a person's marks at an App; `subject` is the one that applications know (after aliases)."""
-    return marks_of_code(keys, app, subject_code(client_id, subject))
+def marks_of(keys: Secrets, app: str, client_id: str, *subjects: str) -> Marks:
+    """Return a person's marks at an App, under all her subjects; the first is the one that applications know."""
+    every = (marks_of_code(keys, app, subject_code(client_id, subject)).all for subject in subjects)
+    return Marks(tuple(mark for marks in every for mark in marks))
 
 
 def marks_of_code(keys: Secrets, app: str, code: str) -> Marks:

@@ -20,7 +20,7 @@ import structlog
 import typer
 
 from gateway.accounts.accounts import AccountStore
-from gateway.accounts.marks import Marks, marks_of_code
+from gateway.accounts.marks import Marks, marks_of
 from gateway.audit.entry import Action
 from gateway.bounded_files import read_file
 from gateway.commands import subject_lists
@@ -103,9 +103,7 @@ class _Person:
 
     def marks(self, app: str) -> Marks:
         """Return her marks at an App, under all her subjects."""
-        keys = self.configuration.account_keys[app]
-        every = (marks_of_code(keys, app, code).all for code in self.codes)
-        return Marks(tuple(mark for marks in every for mark in marks))
+        return marks_of(self.configuration.account_keys[app], app, self.client, *self.subjects)
 
     def written(self) -> list[tuple[str, str]]:
         """Return the lines of files in which people named her; only people may change them."""
@@ -187,9 +185,8 @@ async def _show(config: Path, client: str, subject: str) -> None:
         for evidence in await person.signed():
             say("evidence", evidence.app, f"signed {_day(evidence.signed_at)}", f"kept until {_day(evidence.ends_at)}")
         for app, store in person.accounts.items():
-            for code in person.codes:
-                for held in await store.find(app, marks_of_code(person.configuration.account_keys[app], app, code)):
-                    say("account", app, held.account.name, held.account.kind.value, held.link.state.value)
+            for held in await store.find(app, person.marks(app)):
+                say("account", app, held.account.name, held.account.kind.value, held.link.state.value)
         for place in person.written():
             say("written", *place)
 

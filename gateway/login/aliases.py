@@ -113,8 +113,8 @@ class Aliases:
     """All that are in force, by the hashes of their subjects."""
 
     _known: dict[tuple[str, str], Alias | SealedAlias] = field(default_factory=dict)
-    _joined: dict[tuple[str, str], Instant] = field(default_factory=dict)
-    """The moment of the latest alias that leads to a subject."""
+    _joined: dict[tuple[str, str], tuple[Alias | SealedAlias, ...]] = field(default_factory=dict)
+    """The aliases that lead to a subject."""
     in_clear: int = 0
     """Lines of an earlier version, which name both subjects."""
 
@@ -131,18 +131,21 @@ class Aliases:
 
     def joined_at(self, client_id: str, subject: str) -> Instant | None:
         """Return when the office last had another subject known as this one; None if it never did."""
-        return self._joined.get((client_id, _hash(client_id, subject))) if self._joined else None
+        return max((alias.at for alias in self._leading_to(client_id, subject)), default=None)
+
+    def subjects_of(self, client_id: str, subject: str) -> tuple[str, ...]:
+        """Return a subject that the application knows, with all those that lead to it.
+
+        Raises:
+            SignInInvalidError: a line was changed by another hand.
+
+        """
+        leading = self._leading_to(client_id, subject)
+        return (subject, *(alias.new if isinstance(alias, Alias) else alias.new(subject) for alias in leading))
 
     def same_person(self, client_id: str, subject: str) -> tuple[str, ...]:
         """Return every subject of one person, the one she is known by first."""
-        known = self.known_as(client_id, subject)
-        hashed = _hash(client_id, known)
-        found = [
-            alias.new if isinstance(alias, Alias) else alias.new(known)
-            for (client, _), alias in self._known.items()
-            if client == client_id and _old_hash(alias) == hashed
-        ]
-        return (known, *found)
+        return self.subjects_of(client_id, self.known_as(client_id, subject))
 
     def and_(self, alias: Alias) -> Self:
         """Return these and one more.
@@ -155,6 +158,9 @@ class Aliases:
         _check(alias, self._known, self._joined)
         return self._with(alias)
 
+    def _leading_to(self, client_id: str, subject: str) -> tuple[Alias | SealedAlias, ...]:
+        return self._joined.get((client_id, _hash(client_id, subject)), ()) if self._joined else ()
+
     def _with(self, alias: Alias | SealedAlias) -> Self:
         known, joined = dict(self._known), dict(self._joined)
         _put(alias, known, joined)
@@ -164,11 +170,11 @@ class Aliases:
 def _put(
     alias: Alias | SealedAlias,
     known: dict[tuple[str, str], Alias | SealedAlias],
-    joined: dict[tuple[str, str], Instant],
+    joined: dict[tuple[str, str], tuple[Alias | SealedAlias, ...]],
 ) -> None:
     old = (alias.client_id, _old_hash(alias))
     known[alias.client_id, _new_hash(alias)] = alias
-    joined[old] = max(alias.at, joined.get(old, 0.0))
+    joined[old] = (*joined.get(old, ()), alias)
 
 
 def _new_hash(alias: Alias | SealedAlias) -> str:
@@ -287,7 +293,7 @@ def read_aliases(lines: Iterable[bytes]) -> Aliases:
 
     """
     known: dict[tuple[str, str], Alias | SealedAlias] = {}
-    joined: dict[tuple[str, str], Instant] = {}
+    joined: dict[tuple[str, str], tuple[Alias | SealedAlias, ...]] = {}
     mistakes: list[str] = []
     in_clear = 0
     for number, line in enumerate(lines, start=1):

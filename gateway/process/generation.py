@@ -513,6 +513,7 @@ class Generation:
             apps,
             shared.sessions.store,
             configuration.aliases.joined_at,
+            configuration.aliases.subjects_of,
             clock=shared.clock,
             random=os.urandom,
             watches=shared.link_watches,

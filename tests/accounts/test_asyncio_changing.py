@@ -178,6 +178,7 @@ class World:
             {ROUTE.name: parts},
             self.sessions,
             lambda *_: None,
+            lambda _client, subject: (subject,),
             clock=self.clock,
             random=secrets.token_bytes,
             watches=LinkWatches(lambda: 0.0),

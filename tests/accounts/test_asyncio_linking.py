@@ -44,6 +44,8 @@ class Town:
     old: OldApplication = field(default_factory=OldApplication)
     accounts: AccountStore = field(default_factory=MemoryAccounts)
     joined: dict[str, Instant] = field(default_factory=dict)
+    leading: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The subjects of new cards that are known as an older one."""
     settings: AppAccounts | None = None
     linking: Linking = field(init=False)
     sessions: MemoryStore = field(init=False)
@@ -56,6 +58,7 @@ class Town:
             sessions=self.sessions,
             clock=self.clock,
             joined_at=lambda _client, subject: self.joined.get(subject),
+            subjects_of=lambda _client, subject: (subject, *self.leading.get(subject, ())),
             settings=self.settings,
         )
 
@@ -368,6 +371,31 @@ async def test_a_link_that_must_be_proved_again_opens_nothing(town: Town) -> Non
     assert await town.linking.accounts_of(ROUTE, HANAKO) == ()
     (held,) = await town.linking.links_of(ROUTE, HANAKO)
     assert held.link.state is LinkState.ASK_AGAIN
+
+
+async def test_an_account_of_the_new_card_comes_along_to_the_old_one(town: Town) -> None:
+    """Both cards linked an account before the office had them known as one person: each is proved once more."""
+    await town.given("club", Role.REPRESENTATIVE)
+    await town.given("club", Role.MEMBER, TARO)
+    assert (await town.link("yamada", "old-Canary-1", TARO, OTHER_TICKET)).end is LinkEnd.LINKED
+
+    town.joined["hanako"], town.leading["hanako"] = town.clock.now + 1, ("taro",)
+    town.clock.now += 2
+
+    links = await town.linking.links_of(ROUTE, HANAKO)
+    assert [(each.account.name, each.link.role) for each in links] == [("club", Role.REPRESENTATIVE), ("yamada", None)]
+    assert await town.linking.accounts_of(ROUTE, HANAKO) == ()
+    assert await town.linking.links_of(ROUTE, TARO) == ()
+    assert (await town.link("yamada", "old-Canary-1")).end is LinkEnd.LINKED
+    assert [each.account.name for each in await town.linking.accounts_of(ROUTE, HANAKO)] == ["yamada"]
+
+
+async def test_a_session_of_the_new_card_has_nothing_of_the_old_one(town: Town) -> None:
+    """Until the next sign-in she is the person of the new card: an alias opens no account to an open session."""
+    await town.given("yamada")
+    town.joined["hanako"], town.leading["hanako"] = builders.NOON - 1, ("taro",)
+
+    assert await town.linking.links_of(ROUTE, TARO) == ()
 
 
 async def test_a_person_ends_her_own_link_alone(town: Town) -> None:

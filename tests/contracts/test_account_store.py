@@ -23,6 +23,7 @@ from gateway.accounts.accounts import (
     Full,
     KeptPassword,
     KeptPasswords,
+    Link,
     Linked,
     LinkState,
     Record,
@@ -169,6 +170,27 @@ async def test_a_person_has_several_accounts_up_to_a_number(
     assert await link(store, Account(APP, "one more"), ANNA) == Full()
     assert isinstance(await link(store, Account(APP, "a01"), ANNA), Linked)
     assert await store.hand_over(Account(APP, "one more"), ANNA, Evidence.COUNTER, NOW) is None
+
+
+async def test_a_person_of_two_cards_has_one_link_and_no_claim_beside_it(store: AccountStore) -> None:
+    """Once she comes as one person: with the better role, the later proof, and open only if both links were."""
+    await link(store, CLUB, BERT, Role.REPRESENTATIVE)
+    await store.link(CLUB, ANNA, Evidence.COUNTER, NOW + 9)
+    await store.ask_again(APP, "club", BERT)
+    await link(store, TANAKA, ANNA)
+    assert isinstance(await link(store, TANAKA, BERT), Taken)
+    await link(store, Account(APP, "third"), CARA)
+    assert isinstance(await link(store, Account(APP, "third"), BERT), Taken)
+    one = Marks((*ANNA.all, *BERT.all))
+
+    club, tanaka = await store.find(APP, one)
+
+    assert club.link == Link(ANNA.first, Role.REPRESENTATIVE, Evidence.COUNTER, NOW, NOW + 9, LinkState.ASK_AGAIN)
+    assert (tanaka.link.mark, await store.find(APP, BERT)) == (ANNA.first, ())
+    records = [await store.record(APP, name) for name in ("club", "tanaka", "third")]
+    assert [len(each.links) for each in records if each is not None] == [1, 1, 1]
+    assert [[claim.mark for claim in each.claims] for each in records if each is not None] == [[], [], [ANNA.first]]
+    assert await store.erase(APP, one) == 3
 
 
 async def test_a_link_moves_to_the_first_key(store: AccountStore) -> None:

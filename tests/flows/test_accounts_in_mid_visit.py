@@ -245,9 +245,15 @@ async def test_an_erasure_in_the_middle_leaves_neither_link_nor_session(tmp_path
         assert (await other.link("kato", "old-Canary-8", "/mine")).status == HTTPStatus.SEE_OTHER
 
 
-async def test_an_alias_in_the_middle_has_the_account_proved_again(tmp_path: Path) -> None:
-    """A person becomes known by her old subject: its account opens to nobody until its password is given again."""
-    async with town(tmp_path, SQLITE) as here:
+@pytest.mark.parametrize("store", [SQLITE, REDIS])
+async def test_an_alias_in_the_middle_has_the_account_proved_again(tmp_path: Path, store: str) -> None:
+    """A person becomes known by her old subject: no account of hers opens until its password is given again.
+
+    That holds for the account of the old subject, and for one that she linked by the new card before.
+    """
+    async with town(tmp_path, store) as here:
+        early = await People(here.gateway).signed_in("new-subject")
+        assert (await early.link("ito", "old-Canary-7", "/mine")).status == HTTPStatus.SEE_OTHER
         person = await People(here.gateway).signed_in("old-subject")
         assert (await person.link("goto", "old-Canary-9", "/mine")).status == HTTPStatus.SEE_OTHER
         assert "hello goto" in (await person.get("/mine")).text
@@ -261,7 +267,8 @@ async def test_an_alias_in_the_middle_has_the_account_proved_again(tmp_path: Pat
             assert time.monotonic() < deadline
             await asyncio.sleep(0.2)
         assert (page.status, "hello" in page.text) == (HTTPStatus.FORBIDDEN, False), heading(page)
-        assert "goto" in page.text, "the page names the account that she proves again"
+        assert 'name="password"' in page.text
+        assert await here.accounts("old-subject") == ["goto", "ito"], "both are hers, and wait for their passwords"
         form = await person.ask("POST", "/note", {"note": "lost?"})
         assert (form.status, "choose to send it" in form.text) == (HTTPStatus.FORBIDDEN, True), form.text[:2_000]
         assert here.old.all("SELECT count(*) FROM notes") == [(0,)]
@@ -269,4 +276,12 @@ async def test_an_alias_in_the_middle_has_the_account_proved_again(tmp_path: Pat
         assert (await person.link("goto", "wrong-Canary", "/mine")).status == HTTPStatus.OK
         assert (await person.link("goto", "old-Canary-9", "/mine")).status == HTTPStatus.SEE_OTHER
         assert "hello goto" in (await person.get("/mine")).text
-        assert await here.accounts("old-subject") == ["goto"]
+        assert await here.accounts("old-subject") == ["goto", "ito"]
+
+        later = await People(here.gateway).signed_in("old-subject")
+        assert "hello goto" in (await later.get("/mine")).text
+        assert "hello" not in (await early.get("/mine")).text, "a session from before opens nothing"
+        assert (await later.link("ito", "old-Canary-7", "/mine")).status == HTTPStatus.SEE_OTHER
+        assert "hello ito" in (await later.get("/mine")).text
+        assert await here.accounts("new-subject") == []
+        assert "account\tapp\tito" in await here.command("subjects", "show", CLIENT, "-", typed="new-subject\n")

@@ -126,6 +126,8 @@ def test_each_subject_opens_the_other_and_no_third_does() -> None:
     assert aliases.same_person(CLIENT, "sub-old") == ("sub-old", "sub-new", "sub-newer")
     assert aliases.same_person(CLIENT, "sub-newer") == ("sub-old", "sub-new", "sub-newer")
     assert aliases.same_person(CLIENT, "sub-third") == ("sub-third",)
+    assert aliases.subjects_of(CLIENT, "sub-old") == ("sub-old", "sub-new", "sub-newer")
+    assert aliases.subjects_of(CLIENT, "sub-new") == ("sub-new",), "until her next sign-in she is known as nobody else"
     with pytest.raises(SignInInvalidError):
         alias().sealed.known_as("sub-third")
 
