@@ -189,12 +189,12 @@ class AccountStore(Protocol):
         """
 
     async def link(
-        self, account: Account, person: Marks, evidence: Evidence, now: Instant, role: Role = Role.MEMBER
+        self, account: Account, person: Marks, evidence: Evidence, now: Instant, role: Role | None = None
     ) -> LinkOutcome:
         """Link a person to an account. A known account keeps its kind, title and spelling.
 
-        A person who has the account keeps her role, and her link is active again with this evidence. `role` counts for
-        a new link to a group only.
+        The link of a person who has the account is active again with this evidence. In a group she gets this role.
+        `None`: a new member becomes a member, and a known one keeps hers.
         """
 
     async def unlink(self, app: str, name: str, person: Marks) -> Link | None:

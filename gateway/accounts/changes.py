@@ -119,24 +119,27 @@ def put(kept: Kept | None, account: Account) -> Change[Account | None]:
 
 
 def link(
-    kept: Kept | None, account: Account, person: Marks, evidence: Evidence, now: Instant, role: Role
+    kept: Kept | None, account: Account, person: Marks, evidence: Evidence, now: Instant, role: Role | None
 ) -> Change[LinkOutcome]:
     """See `AccountStore.link`."""
     kept = moved(kept or Kept(account), person)
     found = kept.link_of(person)
-    if found is not None:
-        again = replace(found, evidence=evidence, proven_at=now, state=LinkState.ACTIVE)
-        return _linked(_with(kept, again), again, renewed=True)
     group = kept.account.kind is AccountKind.GROUP
+    if group and role is Role.REPRESENTATIVE and _has_other_representative(kept, person):
+        return Change(kept, Full())
+    if found is not None:
+        named = role if group and role is not None else found.role
+        again = replace(found, role=named, evidence=evidence, proven_at=now, state=LinkState.ACTIVE)
+        return _linked(_with(kept, again), again, renewed=True)
     if not group and kept.links:
         if evidence is not Evidence.PROOF:
             # The office has asked in vain, and nobody has proved anything.
             return Change(kept, Taken(kept.account, kept.links[0].mark))
         claims = (*(claim for claim in kept.claims if claim.mark != person.first), Claim(person.first, now))
         return Change(replace(kept, claims=claims[-MOST_CLAIMS:]), Taken(kept.account, kept.links[0].mark))
-    if len(kept.links) >= MOST_PERSONS or (group and role is Role.REPRESENTATIVE and _representative(kept)):
+    if len(kept.links) >= MOST_PERSONS:
         return Change(kept, Full())
-    new = Link(person.first, role if group else None, evidence, now, now)
+    new = Link(person.first, (role or Role.MEMBER) if group else None, evidence, now, now)
     return _linked(_with(kept, new), new, renewed=False)
 
 
@@ -266,8 +269,8 @@ def _without_own(passwords: KeptPasswords) -> KeptPasswords:
     return KeptPasswords(current, prepared)
 
 
-def _representative(kept: Kept) -> bool:
-    return any(each.role is Role.REPRESENTATIVE for each in kept.links)
+def _has_other_representative(kept: Kept, person: Marks) -> bool:
+    return any(each.role is Role.REPRESENTATIVE and each.mark not in person.all for each in kept.links)
 
 
 def _demoted(links: tuple[Link, ...]) -> tuple[Link, ...]:

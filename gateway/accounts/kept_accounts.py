@@ -135,7 +135,7 @@ class KeptAccounts(ABC):
         return await self._changed(account.app, account.name, lambda kept: changes.put(kept, account))
 
     async def link(
-        self, account: Account, person: Marks, evidence: Evidence, now: Instant, role: Role = Role.MEMBER
+        self, account: Account, person: Marks, evidence: Evidence, now: Instant, role: Role | None = None
     ) -> LinkOutcome:
         """See `AccountStore`."""
         if not await self._has_room(account, person):

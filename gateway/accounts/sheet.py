@@ -15,6 +15,7 @@ import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import TypeVar
 from unicodedata import normalize
 
@@ -23,7 +24,7 @@ from gateway.accounts.marks import Marks, is_mark, marks_of_code
 from gateway.accounts.names import fold_account, read_account_name
 from gateway.identity import AccountKind, Role
 from gateway.instant import rfc3339
-from gateway.policy.reading.sheets import cell_text, columns_of, decoded, rows_of
+from gateway.policy.reading.sheets import cell_text, columns_of, decoded, head_of, known_head, note_outside, rows_of
 from gateway.policy.subject_code import fold_code
 from gateway.session.seal import Secrets
 from gateway.yaml.mistakes import Mistakes, Phrase, Where, one_of
@@ -67,7 +68,8 @@ class Row:
     account: Account
     person: Marks | None
     """`None`: the account is made known, and nobody is linked to it."""
-    role: Role
+    role: Role | None
+    """`None`: a known member keeps hers."""
     kind_said: bool = True
     """False: the row leaves the kind of a known account as it is."""
     title_said: bool = True
@@ -90,29 +92,50 @@ def read_accounts(data: bytes, file: str, app: str, keys: Secrets, mistakes: Mis
     """Return the rows of a list in UTF-8 or CP932; each mistake is noted with its line and column."""
     text = decoded(data, file, mistakes)
     rows = None if text is None else rows_of(text, file, mistakes)
-    if not rows:
-        if rows is not None:
-            mistakes.add(Where(file), Phrase("the list is empty", "一覧が空です"))
+    if rows is None:
         return []
-    columns = columns_of(rows[0], HEADS, {}, Where(file, 1), mistakes)
+    head = head_of(rows, file, lambda cell: known_head(cell, HEADS) is not None, mistakes)
+    if head is None:
+        mistakes.add(Where(file), Phrase("the list is empty", "一覧が空です"))
+        return []
+    columns = columns_of(rows[head], HEADS, {}, Where(file, head + 1), mistakes)
     if "account" not in columns:
         what = Phrase("no column names the account", "アカウントの列がありません")
-        mistakes.add(Where(file, 1), what, Phrase("name it `account`", "列名を「アカウント」としてください"))
+        mistakes.add(Where(file, head + 1), what, Phrase("name it `account`", "列名を「アカウント」としてください"))
     if len(mistakes):
         return []
     found: list[Row] = []
-    kinds: dict[str, AccountKind] = {}
-    for line, cells in enumerate(rows[1:], 2):
+    said: dict[tuple[object, ...], object] = {}
+    for line, cells in enumerate(rows[head + 1 :], head + 2):
         if any(map(str.strip, cells)):
-            row = _row(dict(zip(columns, map(str.strip, cells), strict=False)), Where(file, line), app, keys, mistakes)
+            row = _row(_named(cells, columns, Where(file, line), mistakes), Where(file, line), app, keys, mistakes)
             if row is None:
                 continue
-            kind = row.account.kind
-            if row.kind_said and kinds.setdefault(fold_account(row.account.name), kind) is not kind:
-                what = Phrase("another row gives this account another kind", "ほかの行と種別が異なります")
-                mistakes.add(Where(file, line), what)
+            _note_contradictions(row, said, Where(file, line), mistakes)
             found.append(row)
     return found
+
+
+def _note_contradictions(row: Row, said: dict[tuple[object, ...], object], where: Where, mistakes: Mistakes) -> None:
+    """Note a row that says something else than a row before it; `said` has what those have said."""
+    account, person = fold_account(row.account.name), row.person
+    if row.kind_said and said.setdefault(("kind", account), row.account.kind) is not row.account.kind:
+        mistakes.add(where, Phrase("another row gives this account another kind", "ほかの行と種別が異なります"))
+    if row.title_said and said.setdefault(("title", account), row.account.title) != row.account.title:
+        mistakes.add(where, Phrase("another row gives this account another title", "ほかの行と名義が異なります"))
+    if person is not None and row.role and said.setdefault(("role", account, person.first), row.role) is not row.role:
+        mistakes.add(where, Phrase("another row gives this person another role", "ほかの行と役割が異なります"))
+
+
+def _named(cells: list[str], columns: list[str], start: Where, mistakes: Mistakes) -> Mapping[str, str]:
+    """Return a row's cells by their columns; a text that no name stands above is noted."""
+    named: dict[str, str] = {}
+    for number, (cell, key) in enumerate(zip_longest(map(str.strip, cells), columns, fillvalue=""), 1):
+        if key:
+            named[key] = cell
+        elif cell:
+            note_outside(cell, Where(start.file, start.line, number), mistakes)
+    return named
 
 
 def write_accounts(records: Iterable[Record]) -> Iterable[str]:
@@ -163,7 +186,7 @@ def _row(cells: Mapping[str, str], where: Where, app: str, keys: Secrets, mistak
     said = kind is not None or role is not None
     kind = kind or (AccountKind.PERSON if role is None else AccountKind.GROUP)
     account = Account(app, name, kind, title)
-    return Row(where.line, account, person, role or Role.MEMBER, said, bool(title), state or LinkState.ACTIVE)
+    return Row(where.line, account, person, role, said, bool(title), state or LinkState.ACTIVE)
 
 
 def _value(cell: str, where: Where, mistakes: Mistakes) -> str:

@@ -349,7 +349,9 @@ def link(
     person: Person,
     reason: Reason,
     app_name: AppName = "",
-    role: Annotated[Role, typer.Option("--role", help="The role in a group.")] = Role.MEMBER,
+    role: Annotated[
+        Role | None, typer.Option("--role", help="The role in a group. Without it, a known member keeps hers.")
+    ] = None,
     operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
     *,
@@ -371,6 +373,14 @@ def link(
             said = _nearly(account.name, near)
             raise _refused(
                 Phrase(f"{said.en}. Write `--new` if it is right", f"{said.ja}。正しければ `--new` を付けてください")
+            )
+        known = await opened.store.record(account.app, account.name)
+        if role is not None and (known is None or known.account.kind is not AccountKind.GROUP):
+            raise _refused(
+                Phrase(
+                    "only a group has roles: `put` makes one known",
+                    "役割は団体のアカウントだけにあります。団体は `put` で登録してください",
+                )
             )
         outcome = await opened.store.link(account, marks, Evidence.COUNTER, time.time(), role)
         if not isinstance(outcome, Linked):

@@ -174,7 +174,9 @@ WORDS: Mapping[str, str] = {
         "標準入力では、コードの代わりに `subject:…` の行で subject も書けます。"
     ),
     "The reason; the audit trail records it.": ("理由。監査記録に残ります。"),
-    "The role in a group.": ("団体での役割。"),
+    "The role in a group. Without it, a known member keeps hers.": (
+        "団体での役割。省くと、すでに構成員の人の役割は変わりません。"
+    ),
     "The account is new here, although a known one has nearly the same name.": (
         "登録済みの名前とほぼ同じですが、新しいアカウントです。"
     ),

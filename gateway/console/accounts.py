@@ -83,7 +83,7 @@ class Doubt:
 
     account: str
     code: str
-    role: Role
+    role: Role | None
     near: tuple[str, ...]
     reason: str
 

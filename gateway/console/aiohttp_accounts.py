@@ -81,7 +81,7 @@ class AccountsPages:
         account, person = sought(By.ACCOUNT, visitor.asked("account")), sought(By.CODE, visitor.asked("code"))
         if account is None or person is None:
             raise refusal("sought", HTTPStatus.BAD_REQUEST)
-        role = Role.REPRESENTATIVE if visitor.asked("role") == Role.REPRESENTATIVE else Role.MEMBER
+        role = Role.REPRESENTATIVE if visitor.asked("role") == Role.REPRESENTATIVE else None
         marks = marks_of_code(at_hand.keys, app, person.value)
         before = await survey(at_hand.store, app, (account.value,))
         near = before.near(account.value)

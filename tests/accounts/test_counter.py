@@ -34,9 +34,9 @@ async def test_a_row_changes_nothing_that_it_does_not_say() -> None:
     store = MemoryAccounts()
     await store.put(CLUB)
     await store.link(CLUB, HANAKO, Evidence.COUNTER, NOON, Role.REPRESENTATIVE)
-    silent = Row(2, Account("booking", "CLUB"), TARO, Role.MEMBER, kind_said=False, title_said=False)
-
-    assert await import_row(store, silent, NOON) is None
+    for person in (HANAKO, TARO):
+        silent = Row(2, Account("booking", "CLUB"), person, None, kind_said=False, title_said=False)
+        assert await import_row(store, silent, NOON) is None
 
     record = await store.record("booking", "club")
     assert record is not None
@@ -45,6 +45,17 @@ async def test_a_row_changes_nothing_that_it_does_not_say() -> None:
         HANAKO.first: Role.REPRESENTATIVE,
         TARO.first: Role.MEMBER,
     }
+
+
+async def test_a_row_gives_a_known_member_the_role_that_it_says() -> None:
+    """A list that names her as the representative makes her that."""
+    store = MemoryAccounts()
+    await store.link(CLUB, HANAKO, Evidence.PROOF, NOON)
+
+    assert await import_row(store, Row(2, CLUB, HANAKO, Role.REPRESENTATIVE), NOON) is None
+
+    (held,) = await store.find("booking", HANAKO)
+    assert held.link.role is Role.REPRESENTATIVE
 
 
 async def test_a_row_of_a_moved_store_opens_no_link_that_must_be_proved_again() -> None:

@@ -23,7 +23,7 @@ rows = st.lists(
         st.just(1),
         st.builds(Account, st.just("booking"), st.sampled_from(["a", "A ", "b", "c"]), st.sampled_from(AccountKind)),
         st.sampled_from([None, Marks(("k1-x",)), Marks(("k2-x", "k1-x")), Marks(("k1-y",)), Marks(("k1-z",))]),
-        st.sampled_from(Role),
+        st.sampled_from([None, *Role]),
     ),
     max_size=8,
 )

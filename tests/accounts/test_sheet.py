@@ -38,9 +38,9 @@ def test_a_list_says_who_has_what(encoding: str) -> None:
 
     assert mistakes == []
     assert rows == [
-        Row(2, Account("booking", "tanaka"), ANNA, Role.MEMBER, title_said=False),
+        Row(2, Account("booking", "tanaka"), ANNA, None, title_said=False),
         Row(3, Account("booking", "club", AccountKind.GROUP, "卓球クラブ"), ANNA, Role.REPRESENTATIVE),
-        Row(6, Account("booking", "empty"), None, Role.MEMBER, kind_said=False, title_said=False),
+        Row(6, Account("booking", "empty"), None, None, kind_said=False, title_said=False),
     ]
 
 
@@ -58,6 +58,11 @@ def test_a_list_says_who_has_what(encoding: str) -> None:
         (f"account,code,mark\na,7K2M,{ANNA.first}\n", "twice: by a code and by a mark"),
         ("account,role\na,member\n", "names no person"),
         ("account,state\na,ask_again\n", "names no person"),
+        (f"account,code\na,{CODE},representative\n", "a.csv:2:3: `representative` stands in no column"),
+        (f"account,code,\na,{CODE},member\n", "a.csv:2:3: `member` stands in no column"),
+        (f"一覧\n\naccount,code\na,{CODE}\n", "a.csv:1:1: this row names no column; row 3 does"),
+        ("account,title\na,x\nA,y\n", "a.csv:3:1: another row gives this account another title"),
+        (f"account,code,role\na,{CODE},member\nA,{CODE},代表者\n", "a.csv:3:1: another row gives this person another"),
         ("account,kind\na,club\n", "`club` is none of them"),
         ("account,role\na,boss\n", "`boss` is none of them"),
         ("account,kind,role\na,person,member\n", "only a group has roles"),
@@ -92,6 +97,15 @@ def test_a_name_is_read_as_its_author_sees_it(cell: str, name: str) -> None:
     assert (row.account.name, mistakes) == (name, [])
 
 
+@pytest.mark.parametrize("above", ["\n", "sep=,\n", ",,\n\n"])
+def test_blank_lines_above_the_names_are_none(above: str) -> None:
+    """Excel's line of its separator stands above them, and rows keep their numbers."""
+    rows, mistakes = read(f"{above}account,code\nclub,{CODE}\n".encode())
+
+    assert mistakes == []
+    assert [(row.line, row.account.name) for row in rows] == [(above.count("\n") + 2, "club")]
+
+
 def test_a_link_that_must_be_proved_again_comes_back_as_such() -> None:
     """A store that moves by an export opens no account that was closed."""
     links = (Link(ANNA.first, None, Evidence.PROOF, 1.8e9, 1.8e9, LinkState.ASK_AGAIN),)
@@ -122,7 +136,7 @@ def test_an_export_can_be_imported_and_names_nobody() -> None:
     assert mistakes == []
     assert rows == [
         Row(2, club, ANNA, Role.REPRESENTATIVE),
-        Row(3, Account("booking", "-x"), None, Role.MEMBER, title_said=False),
+        Row(3, Account("booking", "-x"), None, None, title_said=False),
     ]
 
 
@@ -135,4 +149,4 @@ def test_no_cell_of_an_export_begins_a_formula(sign: str) -> None:
 
     cells = text.splitlines()[1].split(",")
     assert {cells[0][0], cells[2][0]} == {"'"}
-    assert read(text.encode()) == ([Row(2, account, None, Role.MEMBER)], [])
+    assert read(text.encode()) == ([Row(2, account, None, None)], [])

@@ -251,6 +251,24 @@ def test_a_group_has_its_roles(folder: Path) -> None:
     assert "ask_again" in accounts(folder, "show", "club").stdout
 
 
+def test_a_link_with_a_role_gives_it_or_is_refused(folder: Path) -> None:
+    """To a known member as well; an account of one person has no roles, and nobody takes another representative's."""
+
+    def led_by(name: str, subject: str) -> int:
+        return accounts(
+            folder, "link", name, code(subject), "--role", "representative", "--reason", "r", "--new"
+        ).exit_code
+
+    accounts(folder, "put", "club", "group", "--reason", "r")
+    accounts(folder, "link", "club", code("anna"), "--reason", "r")
+
+    assert led_by("club", "anna") == 0
+    assert accounts(folder, "show", "club").stdout.count("representative") == 1
+    assert led_by("club", "bert") == 2
+    assert led_by("tanaka", "bert") == 2
+    assert accounts(folder, "show", "tanaka").exit_code == 2
+
+
 def test_a_title_stays_until_another_one_is_given(folder: Path) -> None:
     """A change of kind alone keeps it; one that no list could bring back is refused."""
     accounts(folder, "put", "club", "group", "--title", "卓球クラブ", "--reason", "r")

@@ -93,7 +93,7 @@ def open_redis(url: str, prefix: str = "sekisho:", keys: Secrets = KEYS) -> Redi
     return RedisAccounts(make_redis(parse_redis_url(url), RedisOptions(timeout=5.0)), keys, timeout=5.0, prefix=prefix)
 
 
-async def link(store: AccountStore, account: Account, person: Marks, role: Role = Role.MEMBER) -> object:
+async def link(store: AccountStore, account: Account, person: Marks, role: Role | None = None) -> object:
     return await store.link(account, person, Evidence.PROOF, NOW, role)
 
 
@@ -223,6 +223,31 @@ async def test_a_group_has_members_and_one_representative(store: AccountStore) -
     roles = {each.mark: each.role for each in record.links}
     assert roles == {ANNA.first: Role.MEMBER, BERT.first: Role.REPRESENTATIVE}
     assert not await store.set_role(APP, "club", CARA, Role.MEMBER)
+
+
+async def test_a_link_that_says_a_role_gives_it(store: AccountStore) -> None:
+    """A known member gets it as well; without a role hers stays, and nobody takes another representative's."""
+    await store.put(CLUB)
+    await link(store, CLUB, ANNA)
+    for said, role in (
+        (Role.REPRESENTATIVE,) * 2,
+        (None, Role.REPRESENTATIVE),
+        (Role.MEMBER,) * 2,
+        (None, Role.MEMBER),
+    ):
+        linked = await link(store, CLUB, ANNA, said)
+        assert isinstance(linked, Linked)
+        assert (linked.renewed, linked.held.link.role) == (True, role)
+    await link(store, CLUB, BERT, Role.REPRESENTATIVE)
+
+    assert await link(store, CLUB, ANNA, Role.REPRESENTATIVE) == Full()
+
+    record = await store.record(APP, "club")
+    assert record is not None
+    assert {each.mark: each.role for each in record.links} == {
+        ANNA.first: Role.MEMBER,
+        BERT.first: Role.REPRESENTATIVE,
+    }
 
 
 async def test_a_kind_changes_only_where_the_links_allow_it(store: AccountStore) -> None:

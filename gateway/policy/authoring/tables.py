@@ -15,7 +15,16 @@ from gateway.policy.place_names import in_hiragana
 from gateway.policy.policy import Policy
 from gateway.policy.reading.meant import is_certain, meant_duration, meant_moment, meant_number
 from gateway.policy.reading.parse_examples import ExampleReader, example_reader, meant_verdict
-from gateway.policy.reading.sheets import cell_text, columns_of, dashed_day, decoded, head_of, known_head, rows_of
+from gateway.policy.reading.sheets import (
+    cell_text,
+    columns_of,
+    dashed_day,
+    decoded,
+    head_of,
+    known_head,
+    note_outside,
+    rows_of,
+)
 from gateway.yaml.mistakes import Mistakes, Phrase, Where, did_you_mean, one_of
 from gateway.yaml.tree import Entry, Items, Node, Scalar, Table
 
@@ -140,10 +149,7 @@ def _row(row: list[str], columns: list[str], start: Where, reader: ExampleReader
         column = columns[number - 1] if number <= len(columns) else ""
         text = cell_text(cell, where, reader.mistakes, free=column in _FREE)
         if text and number > len(columns):
-            what = Phrase(f"`{text}` stands in no column", f"`{text}` には列の名前がありません")
-            reader.mistakes.add(
-                where, what, Phrase("empty the cell, or name its column", "空にするか、1行目に列名を書いてください")
-            )
+            note_outside(text, where, reader.mistakes)
             continue
         if not text or not column:
             continue

@@ -232,6 +232,13 @@ def _column(
     return ""
 
 
+def note_outside(text: str, where: Where, mistakes: Mistakes) -> None:
+    """Note the text of a cell that no column's name stands above: nobody would read it."""
+    what = Phrase(f"`{text}` stands in no column", f"`{text}` には列の名前がありません")
+    remedy = Phrase("name the column in the first row, or empty the cell", "1行目に列名を書くか、空にしてください")
+    mistakes.add(where, what, remedy)
+
+
 def dashed_day(text: str) -> str:
     """Return a day as Excel writes it (2027/3/31, 令和9年3月31日, R9.3.31) as 2027-03-31; any other text as it is."""
     bare = _MIDNIGHT.sub("", normalize("NFKC", text).strip())
@@ -275,11 +282,7 @@ def _row(row: list[str], columns: list[str], start: Where, mistakes: Mistakes) -
         if not text:
             continue
         if number > len(columns):
-            what = Phrase(f"`{text}` stands in no column", f"`{text}` には列の名前がありません")
-            remedy = Phrase(
-                "name the column in the first row, or empty the cell", "1行目に列名を書くか、空にしてください"
-            )
-            mistakes.add(where, what, remedy)
+            note_outside(text, where, mistakes)
         elif column:
             if column in _DAYS:
                 text = dashed_day(text)
