@@ -170,7 +170,7 @@ class Application:
         """
         recipe = self.recipe
         reply = await self._ask(route, person, "GET", recipe.alive, cookies)
-        return not has_ended(recipe.ended, reply.status, reply.headers, recipe.alive)
+        return not has_ended(recipe.ended, reply, recipe.alive)
 
     async def prepare_change(self, route: Route, person: Inbound, jar: Jar) -> Prepared | NotAsked:
         """Fetch the form of a new password in a session there."""

@@ -31,7 +31,14 @@ from gateway.accounts.application_cookies import (
 from gateway.accounts.asyncio_application import SignedInThere
 from gateway.accounts.asyncio_linking import Linking
 from gateway.accounts.names import fold_account
-from gateway.accounts.recipe import has_ended, named_accounts
+from gateway.accounts.recipe import (
+    LARGEST_LOOK,
+    Reply,
+    asking_for_readable,
+    has_ended,
+    may_have_ended,
+    named_accounts,
+)
 from gateway.accounts.set_cookie import set_cookies
 from gateway.errors import ApplicationSessionEndedError, GatewayError, StoreUnavailableError, UpstreamProtocolError
 from gateway.headers.telling import read_account
@@ -182,6 +189,8 @@ class _Request:
         self._tries = 0
         self._limits: TrafficSettings | None = None
         self._task: asyncio.Task[None] | None = None
+        self._looked_at: tuple[AnswerHead, bytearray] | None = None
+        """The beginning of a page that may say that the application's session is over; `None` while nobody looks."""
         self._waiting: list[Callable[[], None]] | None = None
         """The part of the answer that came while the store is asked; `None` while it is not."""
         self._paused = False
@@ -199,6 +208,8 @@ class _Request:
         # From here on the byte path has it.
         self._owner.forget(holder)
         self._account, self._head = read_account(head)
+        if self._account is not None and self._owner.recipe.ended.text_present:
+            self._head = asking_for_readable(self._head)
         self._is_head, self._uploading = is_head, uploading
         self._start(self._go)
 
@@ -451,6 +462,9 @@ class _Request:
     def upstream_failed(self, error: GatewayError, *, unheard: bool) -> None:
         """There will be no answer, or no more of it."""
         self._inner = None
+        # A page that breaks off says nothing more: the person gets what there is of it.
+        if self._looked_at is not None:
+            self._hand_over(*self._taken(), complete=False)
         if self._waiting is not None:
             self._waiting.append(lambda: self.upstream_failed(error, unheard=unheard))
             return
@@ -474,12 +488,38 @@ class _Request:
         rewrite = self._owner.way.rewrite
         if rewrite is not None:
             head = msgspec.structs.replace(head, headers=rewrite.answer(head.headers), answer_cache=None)
-        ended = self._account is not None and has_ended(
-            self._owner.recipe.ended, head.status, head.headers, self._target
-        )
-        if ended and self._tries == 0:
+        ended = self._owner.recipe.ended
+        if (
+            self._account is None
+            or self._tries
+            or not may_have_ended(ended, head.status, head.headers, self._target)
+            or (ended.text_present and self._is_head)
+        ):
+            self._hand_over(head, body, complete=complete)
+        elif ended.text_present:
+            self._looked_at = head, bytearray(body)
+            if complete or len(body) > LARGEST_LOOK:
+                self._look(complete=complete)
+        else:
             self._again(complete=complete)
-            return
+
+    def _look(self, *, complete: bool) -> None:
+        """Look whether a page says that the application's session is over, and hand it over if it does not."""
+        head, body = self._taken()
+        if has_ended(self._owner.recipe.ended, Reply(head.status, head.headers, body), self._target):
+            self._again(complete=complete)
+        else:
+            self._hand_over(head, body, complete=complete)
+
+    def _taken(self) -> tuple[AnswerHead, bytes]:
+        """Return the page that is looked at, and look at it no longer."""
+        looked_at, self._looked_at = self._looked_at, None
+        if looked_at is None:
+            raise RuntimeError("no page is looked at")
+        return looked_at[0], bytes(looked_at[1])
+
+    def _hand_over(self, head: AnswerHead, body: bytes, *, complete: bool) -> None:
+        """Hand an answer over, once its cookies count."""
         another = self._is_anothers(head)
         if another:
             kept = tuple(each for each in head.headers if each[0].lower() != b"set-cookie")
@@ -583,7 +623,11 @@ class _Request:
 
     def answer_goes_on(self, body: bytes) -> None:
         """Hand over more of the body."""
-        if self._waiting is not None:
+        if self._looked_at is not None:
+            self._looked_at[1].extend(body)
+            if len(self._looked_at[1]) > LARGEST_LOOK:
+                self._look(complete=False)
+        elif self._waiting is not None:
             self._waiting.append(lambda: self.answer_goes_on(body))
         elif self._holder is not None:
             self._holder.answer_goes_on(body)
@@ -591,6 +635,12 @@ class _Request:
     def answer_ends(self, trailers: Headers) -> None:
         """The answer is whole."""
         self._inner = None
+        if self._looked_at is not None:
+            head, body = self._taken()
+            if has_ended(self._owner.recipe.ended, Reply(head.status, head.headers, body), self._target):
+                self._again(complete=True)
+                return
+            self._hand_over(head, body, complete=False)
         if self._waiting is not None:
             self._waiting.append(lambda: self.answer_ends(trailers))
             return

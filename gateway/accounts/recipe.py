@@ -26,6 +26,9 @@ from gateway.wire.eucjp_ms import NAME as EUCJP_MS
 LARGEST_PAGE = 1024 * 1024
 """Bytes of a page of the application that are read."""
 
+LARGEST_LOOK = 64 * 1024
+"""Bytes of a page in which the text is sought by which an application says that its session is over."""
+
 SOON_SECONDS = 5
 """Seconds after which a `Refresh` leads on at most: people read a line meanwhile."""
 
@@ -176,23 +179,26 @@ class Page:
         return next((form for form in self.forms if wanted <= {name for name, _ in form.fields}), None)
 
 
-def plain_body(reply: Reply) -> bytes | None:
+def plain_body(reply: Reply, *, most: int = LARGEST_PAGE, whole: bool = True) -> bytes | None:
     """Return an answer's body without its content coding; `None` if it is too long or in a coding that is not read.
 
     Nobody asked for a coding. Some applications use one all the same, and a text would not be found in it.
+    With `whole` false, the body may be longer than `most`, or end early: its beginning is returned.
     """
     stated = b",".join(value for name, value in reply.headers if name.lower() == b"content-encoding")
     codings = [coding for each in stated.lower().split(b",") if (coding := each.strip()) not in (b"", b"identity")]
     if not codings or not reply.body:
-        return reply.body
+        return reply.body if whole else reply.body[:most]
     windows = _WINDOWS.get(codings[0].removeprefix(b"x-"), ()) if len(codings) == 1 else ()
     for bits in windows:
         reading = zlib.decompressobj(bits)
         try:
-            body = reading.decompress(reply.body, LARGEST_PAGE + 1)
+            body = reading.decompress(reply.body, most + 1)
         except zlib.error:
             continue
-        return body if reading.eof and len(body) <= LARGEST_PAGE else None
+        if not whole:
+            return body[:most]
+        return body if reading.eof and len(body) <= most else None
     return None
 
 
@@ -281,19 +287,50 @@ def _lacks(reply: Reply, page: Page | None, text: str) -> bool:
     """
     if page is None or not page.text.strip():
         return HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST
-    if text in page.text or text in unescape(page.text):
-        return False
-    if text in page.body.decode("iso2022_jp", "replace"):
-        return False
-    return not any(said in page.body for said in (_encoded(text, codec) for codec in _JAPANESE) if said is not None)
+    return not _says(page.body, page.text, text)
 
 
-def has_ended(ended: EndedSettings, status: int, headers: Headers, at: str) -> bool:
-    """Whether an answer says that the application's session is over."""
+def _says(body: bytes, read: str, text: str) -> bool:
+    """Whether a page has a text, in any charset; `read` is the page in the charset that it claims."""
+    if text in read or text in unescape(read):
+        return True
+    # Python reads the whole page sign by sign in this charset, and only one that begins so is in it.
+    if b"\x1b$" in body and text in body.decode("iso2022_jp", "replace"):
+        return True
+    return any(said in body for said in (_encoded(text, codec) for codec in _JAPANESE) if said is not None)
+
+
+def has_ended(ended: EndedSettings, reply: Reply, at: str) -> bool:
+    """Whether an answer says that the application's session is over; its body may be a beginning."""
+    if not may_have_ended(ended, reply.status, reply.headers, at):
+        return False
+    if not ended.text_present:
+        return True
+    body = plain_body(reply, most=LARGEST_LOOK, whole=False) or b""
+    return _says(body, body.decode(_codec_of(body, reply.headers), "replace"), ended.text_present)
+
+
+def may_have_ended(ended: EndedSettings, status: int, headers: Headers, at: str) -> bool:
+    """Whether the head of an answer says so. With `text_present`, the page decides beside it, if it is one of HTML."""
     if ended == EndedSettings() or (ended.status is not None and status != ended.status):
+        return False
+    kind = next((value for name, value in headers if name.lower() == b"content-type"), b"html")
+    if ended.text_present and b"html" not in kind.lower():
         return False
     location = location_path(headers, at) if ended.location else None
     return not ended.location or (location is not None and leads_to(location, ended.location))
+
+
+_ACCEPTED = re.compile(rb"\r\nAccept-Encoding:([^\r\n]*)", re.IGNORECASE)
+
+
+def asking_for_readable(head: bytes) -> bytes:
+    """Return a request's head that asks for no content coding but gzip: a text is sought in the answer."""
+    found = _ACCEPTED.search(head)
+    if found is None:
+        return head
+    gzip = b"gzip" in (coding.strip() for coding in found[1].lower().split(b","))
+    return head[: found.start()] + (b"\r\nAccept-Encoding: gzip" if gzip else b"") + head[found.end() :]
 
 
 def location_path(headers: Headers, at: str) -> str | None:

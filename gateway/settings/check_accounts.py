@@ -10,6 +10,7 @@ from gateway.settings.settings import (
     AppAccounts,
     AppSettings,
     ChangeSettings,
+    EndedSettings,
     Mode,
     RecipeSettings,
     SecretSource,
@@ -216,7 +217,7 @@ def _check_form(accounts: AppAccounts, recipe: RecipeSettings | None, at: str, r
                 )
                 reading.note(f"{here}.closed", what, Phrase(f"add `{path}`", f"`{path}` を加えてください"))
     ended = recipe.ended
-    if not ended.location and ended.status is None:
+    if ended == EndedSettings():
         what = Phrase(
             "`tell: form` without `ended`: a person whose session at the application is over would stay signed out",
             "`tell: form` に `ended` がありません。アプリケーションのセッションが切れたことを判断できません",

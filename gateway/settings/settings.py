@@ -615,10 +615,7 @@ class SuccessSettings:
 
 @dataclass(frozen=True, slots=True)
 class EndedSettings:
-    """The answer by which the application says that its session is over. Everything that is written must hold.
-
-    The gateway reads no page for it: neither `<meta http-equiv="refresh">` nor a script ends a session.
-    """
+    """The answer by which the application says that its session is over. Everything that is written must hold."""
 
     SHORT: ClassVar = "location"
 
@@ -627,6 +624,9 @@ class EndedSettings:
     at the end make no difference."""
     status: int | None = None
     """The status of the answer."""
+    text_present: str = ""
+    """A text that only the page of an ended session has, among its first 64 KiB and in any charset: of the login form
+    in the place of each page, of a `<meta http-equiv="refresh">`, or of a script."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,10 @@ class OldApplication:
     """No connection can be made."""
     page: tuple[int, bytes] = (200, FORM)
     """The status and the body of the login page."""
+    over: tuple[int, Headers, bytes] = (302, ((b"Location", b"/login.php?from=/mine"),), b"")
+    """The answer to a request without a session."""
+    pages: dict[str, tuple[int, Headers, bytes]] = field(default_factory=dict)
+    """Other answers to a person, by their targets."""
     refusal: tuple[int, Headers, bytes] = (200, (), b"wrong")
     """The answer to a login that is not good."""
     silent: bool = False
@@ -143,7 +147,9 @@ class OldApplication:
             case _, "/open":
                 return 200, (), f"open, {person or 'nobody'}".encode()
             case _ if person is None:
-                return 302, ((b"Location", b"/login.php?from=/mine"),), b""
+                return self.over
+            case _, target if target in self.pages:
+                return self.pages[target]
             case method, _:
                 lines = tuple((b"Set-Cookie", line) for line in self.more_cookies)
                 return 200, lines, f"{method} by {person}: ".encode() + asked.body

@@ -10,12 +10,14 @@ import pytest
 from gateway.accounts.accounts import Account, Evidence
 from gateway.accounts.asyncio_signed_in import SignedInUpstreams
 from gateway.accounts.memory_accounts import MemoryAccounts
+from gateway.accounts.recipe import LARGEST_LOOK
 from gateway.errors import GatewayError, StoreUnavailableError, UpstreamUnreachableError
 from gateway.headers.telling import ACCOUNT_FIELD
 from gateway.request.inbound import Inbound
 from gateway.session.memory_store import MemoryStore
 from gateway.session.session import MOST_BOUND, Found, NoTicket, SessionState
 from gateway.session.ticket import Ticket
+from gateway.settings.settings import EndedSettings, RecipeSettings
 from gateway.upstream.upstream import AnswerHead, Exchanger, Headers
 from tests import builders
 from tests.accounts.old_application import RECIPE, Clock, OldApplication, linking
@@ -99,6 +101,7 @@ class Street:
     old: OldApplication = field(default_factory=OldApplication)
     accounts: MemoryAccounts = field(default_factory=MemoryAccounts)
     sessions: MemoryStore = field(default_factory=lambda: MemoryStore(idle=1_800, clock=Clock(), monotonic=lambda: 0.0))
+    recipe: RecipeSettings = RECIPE
     way: SignedInUpstreams = field(init=False)
     cookies: dict[str, str] = field(default_factory=dict)
     found: Found = field(default_factory=lambda: Found(HANAKO))
@@ -106,7 +109,7 @@ class Street:
     async def begin(self) -> None:
         """Sign her in, and link her account with its password."""
         known = linking(self.old, store=self.accounts, sessions=self.sessions)
-        self.way = SignedInUpstreams(self.old, lambda: ROUTE, known, RECIPE, "/.sekisho/", refused)
+        self.way = SignedInUpstreams(self.old, lambda: ROUTE, known, self.recipe, "/.sekisho/", refused)
         await self.sessions.create(TICKET, HANAKO)
         await known.link(ROUTE, builders.inbound(), HANAKO, TICKET, "yamada", "old-Canary-1")
         self.old.asked.clear()
@@ -204,6 +207,62 @@ async def test_a_form_is_sent_again_when_the_applications_session_has_ended(stre
 
     sent = [each for each in street.old.asked if each.target == "/note"]
     assert [each.body for each in sent] == [b"note=still-here"] * 4
+
+
+FORM_ITSELF = (200, ((b"Content-Type", b"text/html"),), b'<h1>Login</h1><form><input name="id"><input name="pw">')
+
+
+@pytest.fixture(name="inline")
+async def inline_fixture() -> Street:
+    """The application shows its login form in the place of each page, with 200."""
+    recipe = replace(RECIPE, ended=EndedSettings(text_present='name="pw"'))
+    street = Street(OldApplication(over=FORM_ITSELF), recipe=recipe)
+    await street.begin()
+    return street
+
+
+@pytest.mark.parametrize("cut", [b"", b" " * 2 * LARGEST_LOOK])
+async def test_a_form_is_sent_again_where_the_login_form_stands_in_the_place_of_the_page(
+    inline: Street, cut: bytes
+) -> None:
+    """However long that page is; the person sees nothing of it."""
+    inline.old.over = (*FORM_ITSELF[:2], FORM_ITSELF[2] + cut)
+    await inline.get()
+    inline.old.end_sessions()
+
+    head, body = await inline.post(b"note=still-here", parts=2)
+
+    assert (head.status, body) == (200, b"POST by yamada: note=still-here")
+    assert inline.old.logins() == 2
+
+
+@pytest.mark.parametrize("target", ["/short", "/long", "/later", "/empty", "/data", "/cookie"])
+async def test_a_page_without_the_text_comes_as_it_is(inline: Street, target: str) -> None:
+    """Long or short, and with its cookies; a text far behind, or in data, is no sign."""
+    html, said = FORM_ITSELF[1], b'name="pw"'
+    inline.old.pages = {
+        "/short": (200, html, b"hello"),
+        "/long": (200, html, b"hello" * LARGEST_LOOK),
+        "/later": (200, html, b" " * 2 * LARGEST_LOOK + said),
+        "/empty": (204, html, b""),
+        "/data": (200, ((b"Content-Type", b"application/json"),), said),
+        "/cookie": (200, (*html, (b"Set-Cookie", b"MORE=1; Path=/")), b"hello"),
+    }
+    for _ in range(2):
+        head, body = await inline.get(target)
+        status, _, wanted = inline.old.pages[target]
+        assert (head.status, body) == (status, wanted)
+    assert inline.old.logins() == 1
+    assert inline.cookies.get("MORE") == ("1" if target == "/cookie" else None)
+
+
+async def test_a_text_that_every_page_has_leads_to_one_login_and_not_to_a_loop(inline: Street) -> None:
+    """The recipe is wrong then, and the person gets the page of the new session."""
+    inline.old.pages["/always"] = FORM_ITSELF
+    await inline.get()
+
+    assert (await inline.get("/always"))[1] == FORM_ITSELF[2]
+    assert inline.old.logins() == 2
 
 
 @pytest.mark.parametrize("planted", ["s1", "s99", ""])

@@ -9,10 +9,12 @@ from urllib.parse import parse_qsl
 import pytest
 
 from gateway.accounts.recipe import (
+    LARGEST_LOOK,
     LARGEST_PAGE,
     MOST_FIELDS,
     Form,
     Reply,
+    asking_for_readable,
     filled,
     fits,
     has_ended,
@@ -250,7 +252,53 @@ def test_the_end_of_a_session_is_known_by_its_answer(
     ended: EndedSettings, status: int, headers: Headers, over: bool
 ) -> None:
     """A redirect to the login page is the end, with any query."""
-    assert has_ended(ended, status, headers, "/page") is over
+    assert has_ended(ended, Reply(status, headers, b""), "/page") is over
+
+
+UNSAID = ((b"Content-Type", b"text/html"),)
+OVER = "<p>もう一度ログイン &lt;してください&gt;</p>"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "over"),
+    [
+        *((UNSAID, OVER.encode(codec), True) for codec in ("utf-8", "cp932", "eucjp-ms", "iso2022_jp")),
+        ((), OVER.encode(), True),
+        (((b"Content-Type", b"application/xhtml+xml; charset=Shift_JIS"),), OVER.encode("cp932"), True),
+        ((*HTML, (b"Content-Encoding", b"gzip")), gzip.compress(OVER.encode()), True),
+        ((*HTML, (b"Content-Encoding", b"gzip")), gzip.compress(b" " * 9_000_000 + OVER.encode()), False),
+        ((*HTML, (b"Content-Encoding", b"gzip")), gzip.compress(OVER.encode() + b" " * 90_000)[:-9], True),
+        ((*HTML, (b"Content-Encoding", b"br")), b"\x0b\x02", False),
+        (((b"Content-Type", b"application/json"),), OVER.encode(), False),
+        (HTML, b"<p>hello</p>", False),
+        (HTML, b" " * LARGEST_LOOK + OVER.encode(), False),
+        (HTML, b"", False),
+    ],
+)
+def test_the_end_of_a_session_is_read_from_a_page(headers: Headers, body: bytes, over: bool) -> None:
+    """By a text near its beginning, in any charset, behind entities, and packed as the gateway asks for it."""
+    for text in ("もう一度ログイン", "<してください>"):
+        assert has_ended(EndedSettings(text_present=text), Reply(200, headers, body), "/page") is over
+    assert not has_ended(EndedSettings(text_present="ログイン", status=403), Reply(200, headers, body), "/page")
+    both = EndedSettings(text_present="ログイン", location="/login.php")
+    assert not has_ended(both, Reply(200, headers, body), "/page")
+    assert has_ended(both, Reply(302, (*headers, *location("/login.php")), body), "/page") is over
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        (b"Accept-Encoding: gzip, deflate, br, zstd\r\n", b"Accept-Encoding: gzip\r\n"),
+        (b"accept-encoding:br\r\n", b""),
+        (b"Accept-Encoding: gzip;q=0\r\n", b""),
+        (b"", b""),
+    ],
+)
+def test_a_page_that_is_read_is_asked_for_in_a_coding_that_can_be_read(line: bytes, asked: bytes) -> None:
+    """In none that the browser does not take."""
+    head = b"GET / HTTP/1.1\r\nHost: a\r\n%bCookie: b=c\r\n\r\n"
+
+    assert asking_for_readable(head % line) == head % asked
 
 
 @pytest.mark.parametrize(
@@ -290,7 +338,7 @@ SPELLED = [
 def test_no_spelling_of_the_login_page_is_a_good_login(spelled: str) -> None:
     """A redirect back to the login page is a refusal, and the end of a session, however the application writes it."""
     assert not judged(SuccessSettings(status=302, not_location="/login.php"), 302, location(spelled))
-    assert has_ended(EndedSettings(location="/login.php"), 302, location(spelled), "/login.php")
+    assert has_ended(EndedSettings(location="/login.php"), Reply(302, location(spelled), b""), "/login.php")
 
 
 @pytest.mark.parametrize(
@@ -314,7 +362,7 @@ def test_a_refresh_leads_on_as_a_location_does(value: str, path: str | None) -> 
     headers = ((b"Refresh", value.encode()),)
 
     assert location_path(headers, "/page.php") == path
-    assert has_ended(EndedSettings(location="/login.php"), 200, headers, "/page.php") is (path is not None)
+    assert has_ended(EndedSettings(location="/login.php"), Reply(200, headers, b""), "/page.php") is (path is not None)
     assert not (path and judged(SuccessSettings(not_location="/login.php"), 200, headers))
     assert location_path((*headers, *location("/other")), "/page.php") == "/other"
 

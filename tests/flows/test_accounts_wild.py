@@ -63,6 +63,7 @@ class Wild:
     user: str = "yamada"
     password: str = "old-Canary-1"
     recipe: str = "success: {status: 302, not_location: /login}"
+    ended: str = "/login"
     codec: str = "utf-8"
     kind: str = "text/html; charset=utf-8"
     failing: bool = False
@@ -112,6 +113,25 @@ class Wild:
 
     def over(self) -> bytes:
         return answer(302, b"", "Location: /login?from=x")
+
+
+class Inline(Wild):
+    """Shows its login form in the place of each page, with 200."""
+
+    def over(self) -> bytes:
+        return self.login_page()
+
+
+class Meta(Wild):
+    """Packs its pages, and leads to its login by a tag of the page."""
+
+    def page(self, text: str, *fields: str, status: int = 200) -> bytes:
+        return answer(
+            status, gzip.compress(text.encode()), "Content-Type: text/html", "Content-Encoding: gzip", *fields
+        )
+
+    def over(self) -> bytes:
+        return self.page('<meta http-equiv="refresh" content="0;url=/login">')
 
 
 class Early(Wild):
@@ -204,6 +224,8 @@ class Rolling(Wild):
 WAYS: tuple[Wild, ...] = (
     Wild(),
     Early("early"),
+    Inline("inline", codec="cp932", kind="text/html", ended="{text_present: ログインしてください}"),
+    Meta("meta", ended="{text_present: 'url=/login'}"),
     Packed("packed", recipe="success: {text_absent: パスワードが違います}"),
     Java("java"),
     Expiring("expiring", recipe="success: {cookie: OLDSID}"),
@@ -231,7 +253,7 @@ APP = """\
         user: id
         password: pw
         {recipe}
-        ended: /login
+        ended: {ended}
         logout: /logout
         closed: [/login]
         locks_after: 20
@@ -263,7 +285,9 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gat
         found = GatewayProcess(folder, upstream, redis.url, 2, POLICY)
         (folder / "accounts.key").write_text(secrets.token_hex(32))
         apps = "".join(
-            APP.format(name=each.name, port=found.port, upstream=upstream, folder=folder, recipe=each.recipe)
+            APP.format(
+                name=each.name, port=found.port, upstream=upstream, folder=folder, recipe=each.recipe, ended=each.ended
+            )
             for each in BY_NAME.values()
         )
         settings = found.settings.read_text()

@@ -55,6 +55,12 @@ def test_the_settings_of_a_form_are_good(tmp_path: Path) -> None:
     assert faults(BEGINNING + FORM, tmp_path) == []
 
 
+@pytest.mark.parametrize("ended", ["{status: 401}", "{text_present: 'name=\"pw\"'}"])
+def test_each_sign_of_an_ended_session_is_enough(ended: str, tmp_path: Path) -> None:
+    """Applications that show their login form in the place of a page have no other sign than its text."""
+    assert faults(BEGINNING + FORM.replace("ended: /login.php", f"ended: {ended}"), tmp_path) == []
+
+
 @pytest.mark.parametrize("shipped", ["wordpress", "redmine"])
 def test_a_shipped_recipe_is_whole(shipped: str, tmp_path: Path) -> None:
     """The name of a shipped recipe is enough for `tell: form`."""
