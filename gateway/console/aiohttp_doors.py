@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import hdrs, web
@@ -37,6 +38,7 @@ from gateway.portal.cookies import expire_cookie, set_cookie
 from gateway.portal.language import preferred
 from gateway.portal.operators import Operators
 from gateway.portal.refusals import RefusalReason
+from gateway.settings.origin import DEFAULT_PORTS
 from gateway.settings.settings import ConsoleSettings
 
 _log = structlog.get_logger()
@@ -177,9 +179,13 @@ class ConsoleDoors:
         return Visitor(request, way, language, sign_in, self.record)
 
 
-def cookie_name(way: Way) -> str:
-    """Return the name of the cookie: `__Host-` keeps other hosts of the domain from planting one, and needs TLS."""
-    return "__Host-sekisho-console" if way.secure else "sekisho-console"
+def cookie_name(way: Way, what: str = "sekisho-console") -> str:
+    """Return the name of a cookie: `__Host-` keeps other hosts of the domain from planting one, and needs TLS.
+
+    Every port of a host gets the cookie of the others (RFC 6265 section 8.5). By its port in the name, a console or a
+    workbench on this machine does not end the sign-in of another.
+    """
+    return f"__Host-{what}" if way.secure else f"{what}-{urlsplit(way.origin).port or DEFAULT_PORTS['http']}"
 
 
 def signed_in_cookie(way: Way, secret: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from aiohttp import hdrs, web
 
+from gateway.console.aiohttp_doors import cookie_name
 from gateway.console.aiohttp_visitor import Visitor, refusal
 from gateway.console.oidc import LIFETIME, Pending, PendingLogins, operator_of
 from gateway.console.routes import Place, route_of
@@ -26,6 +27,9 @@ from gateway.portal.aiohttp_management import CONSOLE
 from gateway.portal.cookies import expire_cookie, set_cookie
 from gateway.portal.operators import Operator
 from gateway.settings.settings import ConsoleOidcSettings, ProviderSettings
+
+LOGIN_COOKIE = "sekisho-console-login"
+"""The cookie of a sign-in that has begun."""
 
 _log = structlog.get_logger()
 
@@ -96,7 +100,9 @@ class OidcSignIn:
         )
         response = web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: url})
         # `Lax`: the provider's redirect back is a navigation from another site.
-        line = set_cookie(_cookie_name(visitor), browser, secure=visitor.way.secure, max_age=int(LIFETIME))
+        line = set_cookie(
+            cookie_name(visitor.way, LOGIN_COOKIE), browser, secure=visitor.way.secure, max_age=int(LIFETIME)
+        )
         response.headers.add(hdrs.SET_COOKIE, line)
         return response
 
@@ -110,7 +116,7 @@ class OidcSignIn:
         """
         query = visitor.request.query
         said = {name: query.getall(name, []) for name in ("state", "code", "iss")}
-        browser = visitor.request.cookies.get(_cookie_name(visitor), "")
+        browser = visitor.request.cookies.get(cookie_name(visitor.way, LOGIN_COOKIE), "")
         refused = refusal("oidc", HTTPStatus.FORBIDDEN)
         # RFC 6749 section 3.1: no parameter comes twice.
         if any(len(values) > 1 for values in said.values()):
@@ -153,9 +159,5 @@ class OidcSignIn:
 
     def forget(self, visitor: Visitor, response: web.StreamResponse) -> None:
         """End the cookie of the login."""
-        line = expire_cookie(_cookie_name(visitor), secure=visitor.way.secure)
+        line = expire_cookie(cookie_name(visitor.way, LOGIN_COOKIE), secure=visitor.way.secure)
         response.headers.add(hdrs.SET_COOKIE, line)
-
-
-def _cookie_name(visitor: Visitor) -> str:
-    return "__Host-sekisho-console-login" if visitor.way.secure else "sekisho-console-login"

@@ -37,7 +37,7 @@ from gateway.console.workbench import (
 from gateway.instant import Instant, tokyo_time
 from gateway.workbench.draft import LONGEST_TEXT, Analysis, Draft, NotAnalysed
 from gateway.workbench.file_names import NEW, as_written, is_policy_name, text_of
-from gateway.workbench.system_folder import FileChangedError, NotThereError, PolicyFolder
+from gateway.workbench.system_folder import FileChangedError, Listed, NotThereError, PolicyFolder
 
 NONCE_BYTES = 16
 """Random bytes of the word by which a page may add its sheet of styles."""
@@ -82,13 +82,14 @@ class WorkbenchPages:
     async def show(self, visitor: Visitor) -> web.StreamResponse:
         """Show the policies of the folder and those in force."""
         folder = self._folder()
-        names: Sequence[str] | None = ()
+        listed: Listed | None = Listed(())
         if folder is not None:
             try:
-                names = await asyncio.to_thread(PolicyFolder(folder).names)
+                listed = await asyncio.to_thread(PolicyFolder(folder).names)
             except OSError:
-                names = None
-        return visitor.page(list_page(names, self._in_force(), folder), Place.WORKBENCH)
+                listed = None
+        names, others = (None, ()) if listed is None else (listed.names, listed.others)
+        return visitor.page(list_page(names, others, self._in_force(), folder), Place.WORKBENCH)
 
     async def edit(self, visitor: Visitor) -> web.StreamResponse:
         """Open a file of the folder, a new one, or the policy of an App."""
@@ -119,9 +120,7 @@ class WorkbenchPages:
         folder, opened = self._folder(), self._sent(visitor)
         if folder is None or not is_policy_name(opened.file):
             return await self._answer(visitor, opened, "name", HTTPStatus.BAD_REQUEST)
-        own = str(folder / opened.file)
-        used_by = [each.app for each in self._in_force() if is_same_file(each.file, own)]
-        if used_by:
+        if await asyncio.to_thread(self._is_in_force, folder, opened.file):
             found, _ = await self._analysed(visitor, opened)
             # The gateway would go on with the old one, and nobody would know why.
             if not (isinstance(found, Analysis) and found.good):
@@ -143,6 +142,14 @@ class WorkbenchPages:
             kind = "long" if error.errno == errno.EFBIG else "file"
             return await self._answer(visitor, opened, kind, HTTPStatus.SERVICE_UNAVAILABLE)
         return see_other(Place.WORKBENCH_EDIT, {"file": opened.file} | ({"app": opened.app} if opened.app else {}))
+
+    def _is_in_force(self, folder: Path, name: str) -> bool:
+        """Say whether the gateway judges by a file of the folder; its settings may name it through links."""
+        own = str(folder / name)
+        return any(
+            is_same_file(each.file, own) or PolicyFolder(folder).is_file(name, Path(each.file))
+            for each in self._in_force()
+        )
 
     async def _opened(self, file: str, app: str) -> Opened:
         folder = self._folder()

@@ -95,10 +95,16 @@ def compared_with(opened: Opened, in_force: Sequence[InForce], folder: Path | No
     return "", own if opened.digest != NEW else ""
 
 
-def list_page(names: Sequence[str] | None, in_force: Sequence[InForce], folder: Path | None) -> Screen:
-    """Return the page of all policies; `names` is `None` where the folder cannot be read."""
+def list_page(
+    names: Sequence[str] | None, others: Sequence[str], in_force: Sequence[InForce], folder: Path | None
+) -> Screen:
+    """Return the page of all policies; `names` is `None` where the folder cannot be read.
+
+    `others` are files that are not opened, and that their author may miss.
+    """
     values = {
         "names": names or (),
+        "others": others,
         "readable": names is not None,
         "in_force": in_force,
         "folder": "" if folder is None else str(folder),

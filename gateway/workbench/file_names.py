@@ -14,8 +14,15 @@ MOST_PARTS = 3
 LONGEST_NAME = 120
 """Characters of a name."""
 
-_PART = re.compile(r"[^\W_][\w .-]{0,79}")
-"""Letters of any script and digits first: no dot that hides a file or leads upwards, no minus of an option."""
+_OPENING, _CLOSING = "（「『【［〔", "）」』】］〕"
+_PART = re.compile(
+    rf"(?:[^\W_]|[{_OPENING}])[\w .,()・、。～〜－\u3000{_OPENING}{_CLOSING}\u0300-\u036f\u3099\u309a-]{{0,79}}"
+)
+"""Letters of any script and digits first: no dot that hides a file or leads upwards, no minus of an option.
+
+The signs that Japanese names of files have may follow, and marks: a Mac writes が as か and a mark.
+"""
+_MEANT = re.compile(r"[^.].*\.ya?ml", re.IGNORECASE)
 
 
 def is_policy_name(name: str) -> bool:
@@ -25,8 +32,13 @@ def is_policy_name(name: str) -> bool:
         len(name) <= LONGEST_NAME
         and len(parts) <= MOST_PARTS
         and name.endswith(".yaml")
-        and all(_PART.fullmatch(part) is not None and part == part.rstrip(" .") for part in parts)
+        and all(_PART.fullmatch(part) is not None and part == part.rstrip(" .\u3000") for part in parts)
     )
+
+
+def is_meant_as_policy(name: str) -> bool:
+    """Say whether the last name of a file is one that a person may miss where it is not listed."""
+    return _MEANT.fullmatch(name) is not None
 
 
 def digest_of(data: bytes) -> str:

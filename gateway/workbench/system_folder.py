@@ -13,12 +13,23 @@ from pathlib import Path
 
 from gateway.policy.system_whole_file import FILE_MODE
 from gateway.workbench.draft import LONGEST_TEXT
-from gateway.workbench.file_names import MOST_PARTS, NEW, as_written, digest_of, is_policy_name, text_of
+from gateway.workbench.file_names import (
+    MOST_PARTS,
+    NEW,
+    as_written,
+    digest_of,
+    is_meant_as_policy,
+    is_policy_name,
+    text_of,
+)
 
 MOST_FILES = 500
 """Files that are listed."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+_WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 class FileChangedError(Exception):
@@ -27,6 +38,15 @@ class FileChangedError(Exception):
 
 class NotThereError(Exception):
     """The folder has no such file, or no such name is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The files of a folder by their names."""
+
+    names: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    """Those that look like policies and are not opened: a link, or a name that none may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +66,7 @@ class PolicyFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> Listed:
         """Return the policy files, those of folders within it too.
 
         Raises:
@@ -54,12 +74,21 @@ class PolicyFolder:
 
         """
         found: list[str] = []
+        others: list[str] = []
         root = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            _gather(root, "", found)
+            _gather(root, "", found, others)
         finally:
             os.close(root)
-        return tuple(sorted(found))
+        return Listed(tuple(sorted(found)), tuple(sorted(others)))
+
+    def is_file(self, name: str, path: Path) -> bool:
+        """Say whether a file of the folder is also the one at a path, by whatever links that path goes."""
+        try:
+            with self._within(name) as (parent, last):
+                return os.path.samestat(os.stat(last, dir_fd=parent, follow_symlinks=False), path.stat())
+        except (NotThereError, OSError):
+            return False
 
     def read(self, name: str) -> OpenedFile:
         """Return a file.
@@ -121,20 +150,21 @@ class PolicyFolder:
             os.close(place)
 
 
-def _gather(folder: int, prefix: str, found: list[str]) -> None:
+def _gather(folder: int, prefix: str, found: list[str], others: list[str]) -> None:
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda each: each.name):
             name = prefix + entry.name
-            if len(found) >= MOST_FILES:
+            if len(found) + len(others) >= MOST_FILES:
                 return
-            if entry.is_file(follow_symlinks=False):
-                if is_policy_name(name):
-                    found.append(name)
+            if entry.is_file(follow_symlinks=False) and is_policy_name(name):
+                found.append(name)
+            elif not entry.is_dir(follow_symlinks=False) and is_meant_as_policy(entry.name):
+                others.append(name)
             elif entry.is_dir(follow_symlinks=False) and name.count("/") + 1 < MOST_PARTS and entry.name[0] != ".":
                 with suppress(OSError):
                     inner = os.open(entry.name, _FOLDER, dir_fd=folder)
                     try:
-                        _gather(inner, f"{name}/", found)
+                        _gather(inner, f"{name}/", found, others)
                     finally:
                         os.close(inner)
 
@@ -163,15 +193,19 @@ def _content(folder: int, name: str) -> bytes | None:
 
 
 def _replace(folder: int, name: str, data: bytes, *, new: bool) -> None:
-    beside = f".{name}.{os.getpid()}"
+    before = None if new else os.stat(name, dir_fd=folder, follow_symlinks=False)
+    # A rename asks the folder alone, so that root and the owner of the folder would replace it.
+    if before is not None and not before.st_mode & _WRITABLE:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+    # The folder is locked. A name made of the file's would be longer than a file system takes.
+    beside = f".sekisho-{os.getpid()}"
     with suppress(FileNotFoundError):
         os.unlink(beside, dir_fd=folder)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     file = os.open(beside, flags, FILE_MODE, dir_fd=folder)
     try:
         with open(file, "wb", closefd=True) as writer:  # noqa: PTH123 - a descriptor, not a path
-            if not new:
-                before = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if before is not None:
                 os.fchmod(writer.fileno(), stat.S_IMODE(before.st_mode))
                 with suppress(PermissionError):
                     os.fchown(writer.fileno(), before.st_uid, before.st_gid)

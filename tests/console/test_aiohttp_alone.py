@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ async def test_the_address_is_exchanged_once_for_a_cookie(client: Client) -> Non
     """The cookie opens the pages; a second use of the address opens nothing."""
     status, _, cookie = await get(client, f"enter?token={TOKEN}")
     assert status == 303
-    assert cookie.startswith("sekisho-console=")
+    assert re.match(r"sekisho-console-[0-9]+=", cookie)
 
     status, text, _ = await get(client, "workbench", Cookie=cookie)
     assert status == 200
@@ -63,6 +64,16 @@ async def test_nobody_comes_in_without_the_cookie(client: Client, path: str) -> 
 
     assert status == 401
     assert "a.yaml" not in text
+
+
+async def test_two_workbenches_of_one_machine_keep_their_sign_ins(client: Client) -> None:
+    """A browser sends a cookie to every port of a host: another workbench, or a tunnel to a console."""
+    _, _, ours = await get(client, f"enter?token={TOKEN}", Host="127.0.0.1:8001")
+    name, _, secret = ours.partition("=")
+
+    both = f"{name.replace('8001', '8002')}=other; {name}={secret}"
+    assert (await get(client, "workbench", Host="127.0.0.1:8001", Cookie=both))[0] == 200
+    assert (await get(client, "workbench", Host="127.0.0.1:8002", Cookie=both))[0] == 401
 
 
 @pytest.mark.parametrize("token", ["", "x" * 43, TOKEN[:-1], "あ"])

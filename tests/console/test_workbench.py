@@ -88,9 +88,9 @@ def test_a_new_policy_is_good_and_its_example_passes() -> None:
 
 def test_the_lists_page_tells_an_unreadable_folder_from_an_empty_one() -> None:
     """The operator must see which it is."""
-    assert list_page(None, IN_FORCE, FOLDER).values["readable"] is False
-    assert list_page((), IN_FORCE, FOLDER).values["readable"] is True
-    assert list_page((), (), None).values["folder"] == ""
+    assert list_page(None, (), IN_FORCE, FOLDER).values["readable"] is False
+    assert list_page((), (), IN_FORCE, FOLDER).values["readable"] is True
+    assert list_page((), (), (), None).values["folder"] == ""
 
 
 def test_an_answer_is_counted_for_its_heading() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, Route, expect, sync_playwright
 
 from gateway.portal.operators import Role, new_token
 from tests.conftest import program
@@ -92,9 +92,11 @@ def address(folder: Path) -> Iterator[str]:
 class Walk:
     """An author's browser, which notes each thing that the page's policy or script refuses."""
 
-    def __init__(self, chromium: Browser, locale: str, *, scripts: bool = True) -> None:
+    def __init__(
+        self, chromium: Browser, locale: str, *, scripts: bool = True, width: int = 1280, height: int = 900
+    ) -> None:
         self.context = chromium.new_context(
-            locale=locale, viewport={"width": 1280, "height": 900}, java_script_enabled=scripts
+            locale=locale, viewport={"width": width, "height": height}, java_script_enabled=scripts
         )
         self.context.set_default_timeout(SECONDS * 1_000)
         self.page: Page = self.context.new_page()
@@ -229,6 +231,97 @@ def test_an_author_breaks_a_rule_sees_it_mends_it_and_prints(
     expect(page.locator("p.done")).to_be_visible()
     assert (folder / "lottery.yaml").read_text("utf-8") == LOTTERY
     assert walk.failures == []
+
+
+@pytest.mark.parametrize(("locale", "language"), [("ja-JP", "ja"), ("en-GB", "en")])
+def test_an_author_asks_compares_prints_and_meets_herself_in_a_second_tab(
+    chromium: Browser, address: str, folder: Path, locale: str, language: str
+) -> None:
+    """On a narrow screen, with a connection that is lost for a while. Each state is free of barriers."""
+    walk = Walk(chromium, locale, width=1024, height=700)
+    page = walk.page
+    page.goto(address)
+    file = address.partition("enter")[0] + "workbench/edit?file=lottery.yaml"
+    page.goto(file)
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    count = walk.settle()
+    expect(page.locator("#state")).to_be_in_viewport()
+    expect(page.locator("#state")).to_have_attribute("data-kind", "good")
+
+    page.fill("#q_request", "POST /enter")
+    page.fill("#q_at", "2026-12-11")
+    page.check("#q_nobody")
+    walk.answered(count)
+    expect(page.locator(".verdict .state").first).to_have_text("拒否" if language == "ja" else "Refused")
+    expect(page.locator(".verdict blockquote")).to_contain_text("12月1日から12月10日まで")
+    walk.examine_both("a refusal")
+
+    count = walk.settle()
+    replace_in_editor(page, "until: 2026-12-10", "until: 2026-12-11")
+    walk.answered(count)
+    asks = "ログインを求める" if language == "ja" else "Asks for a sign-in"
+    expect(page.locator(".verdict .state").first).to_have_text(asks)
+    anew = "新たに" if language == "ja" else "anew"
+    expect(page.locator(".compared .anew")).to_contain_text(anew)
+    expect(page.locator("main li.red")).not_to_have_count(0)
+    expect(page.locator("#state")).to_have_attribute("data-kind", "bad")
+    page.locator(".compared details summary").click()
+    expect(page.locator(".lines tr.new")).to_contain_text("2026-12-11")
+    expect(page.locator(".lines tr.gone")).to_contain_text("2026-12-10")
+    walk.examine_both("a comparison")
+
+    page.emulate_media(media="print")
+    expect(page.locator("#draft")).to_be_hidden()
+    expect(page.locator(".print-head")).to_contain_text("lottery.yaml")
+    expect(page.locator(".print-sign")).to_be_visible()
+    expect(page.locator(".sentences")).to_contain_text("12月11日" if language == "ja" else "2026-12-11")
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    page.emulate_media(media="screen")
+    assert walk.failures == []
+
+    walk.context.set_offline(offline=True)
+    page.locator(".cm-content").focus()
+    page.keyboard.press("Control+Home")
+    page.keyboard.type("# mine\n")
+    expect(page.locator("#stale")).to_be_visible()
+    expect(page.locator("#state")).to_contain_text("応答がない" if language == "ja" else "There is no answer")
+    walk.examine_both("a lost connection")
+    # The page asks again by itself.
+    walk.context.set_offline(offline=False)
+    expect(page.locator("#stale")).to_be_hidden()
+    expect(page.locator(".lines tr.new").first).to_contain_text("# mine")
+
+    second = walk.context.new_page()
+    second.goto(file)
+    expect(second.locator("#bench")).to_have_attribute("data-answered", re.compile(r"[0-9]+"))
+    replace_in_editor(second, "until: 2026-12-10", "until: 2026-12-09")
+    second.locator("#save button").click()
+    expect(second.locator("p.done")).to_be_visible()
+    saved = LOTTERY.replace("until: 2026-12-10", "until: 2026-12-09")
+    assert (folder / "lottery.yaml").read_text("utf-8") == saved
+
+    page.locator("#save button").click()
+    expect(page.locator("main .stop")).to_contain_text(
+        "変更されました" if language == "ja" else "was changed elsewhere"
+    )
+    walk.settle()
+    expect(page.locator(".cm-content")).to_contain_text("# mine")
+    assert (folder / "lottery.yaml").read_text("utf-8") == saved
+    page.locator(".compared details summary").click()
+    expect(page.locator(".lines tr.gone").first).to_contain_text("2026-12-09")
+    walk.examine_both("a file that was changed elsewhere")
+    # The text is nowhere but here: the page does not let it go without a word.
+    asked: list[str] = []
+
+    def leave(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", leave)
+    page.locator(".cm-content").click()
+    page.locator(".where a").click()
+    expect(page.get_by_role("link", name="lottery.yaml")).to_be_visible()
+    assert asked == ["beforeunload"]
 
 
 def test_an_author_completes_and_reads_about_a_key_without_a_mouse(chromium: Browser, address: str) -> None:

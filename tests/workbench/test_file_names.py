@@ -5,7 +5,17 @@ import pytest
 from gateway.workbench.file_names import as_written, digest_of, is_policy_name, text_of
 
 
-@pytest.mark.parametrize("name", ["a.yaml", "施設予約.yaml", "2026/facility-booking.yaml", "a b/c.d/e.yaml"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.yaml",
+        "施設予約.yaml",
+        "2026/facility-booking.yaml",
+        "a b/c.d/e.yaml",
+        "【案】夜間（体育館・校庭）　第1号.yaml",
+        "か\u3099.yaml",
+    ],
+)
 def test_a_policy_file_within_the_folder_has_a_name(name: str) -> None:
     """In any script, and in a folder of the folder."""
     assert is_policy_name(name)
@@ -34,6 +44,8 @@ def test_a_policy_file_within_the_folder_has_a_name(name: str) -> None:
         "a/b/c/d.yaml",
         "x" * 130 + ".yaml",
         "a\u202eb.yaml",
+        "a\u3000/b.yaml",
+        "\u3099.yaml",
     ],
 )
 def test_no_name_leads_elsewhere(name: str) -> None:

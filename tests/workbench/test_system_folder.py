@@ -35,8 +35,14 @@ def everything(folder: Path) -> set[str]:
 
 
 def test_policies_are_listed_and_nothing_else(place: Path) -> None:
-    """No link, no hidden folder, no other kind of file."""
-    assert PolicyFolder(place).names() == ("2026/b.yaml", "a.yaml")
+    """No link, no hidden folder, no other kind of file. A file that its author would miss is named."""
+    (place / "c.yml").write_text("policy: c\n")
+    (place / "d?.yaml").write_text("policy: d\n")
+
+    listed = PolicyFolder(place).names()
+
+    assert listed.names == ("2026/b.yaml", "a.yaml")
+    assert listed.others == ("c.yml", "d?.yaml", "link.yaml")
 
 
 @pytest.mark.parametrize("name", ["link.yaml", "out/secret.yaml", "../secret.yaml", "none.yaml", "none/a.yaml"])
@@ -125,3 +131,33 @@ def test_a_file_that_never_ends_is_not_read(place: Path) -> None:
         folder.read("pipe.yaml")
     with pytest.raises(OSError, match="too large"):
         folder.save("a.yaml", "#" * (LONGEST_TEXT + 1), folder.read("a.yaml").digest)
+
+
+def test_a_file_that_nobody_may_write_stays(place: Path) -> None:
+    """A rename would replace it, as it asks for the permission of the folder alone."""
+    (place / "a.yaml").chmod(0o444)
+    folder = PolicyFolder(place)
+    before = everything(place)
+
+    with pytest.raises(PermissionError):
+        folder.save("a.yaml", "policy: b\n", folder.read("a.yaml").digest)
+
+    assert (place / "a.yaml").read_text() == "policy: a\n"
+    assert everything(place) == before
+
+
+def test_the_longest_japanese_name_is_saved(place: Path) -> None:
+    """Three bytes for each sign: a file beside it has a name of its own."""
+    name = "券" * 75 + ".yaml"
+    PolicyFolder(place).save(name, "policy: a\n", NEW)
+    assert PolicyFolder(place).read(name).text == "policy: a\n"
+
+
+def test_a_file_in_force_is_known_through_links(place: Path) -> None:
+    """The gateway's settings name it by a folder that is a link."""
+    (place.parent / "etc").symlink_to(place)
+    folder = PolicyFolder(place)
+
+    assert folder.is_file("a.yaml", place.parent / "etc" / "a.yaml")
+    for name, path in (("2026/b.yaml", place / "a.yaml"), ("none.yaml", place / "a.yaml"), ("a.yaml", place / "no")):
+        assert not folder.is_file(name, path)

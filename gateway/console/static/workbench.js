@@ -5,6 +5,7 @@ const bench = document.getElementById("bench");
 const draft = document.getElementById("draft");
 const area = document.getElementById("text");
 const results = document.getElementById("results");
+const stale = document.getElementById("stale");
 const state = document.getElementById("state");
 const save = document.getElementById("save");
 const unsaved = document.getElementById("unsaved");
@@ -13,6 +14,7 @@ const words = JSON.parse(bench.dataset.words);
 
 const TYPING = 300; // milliseconds without a key until the draft is sent
 const AGAIN = 1500; // milliseconds until a draft is sent again that found no place
+const AWAY = 5000; // milliseconds until a draft is sent again that found no answer
 
 const [cm, keys] = await Promise.all([
   import(bench.dataset.editor),
@@ -183,7 +185,8 @@ function diagnosticsOf(answer, doc) {
 
 // --- the editor -----------------------------------------------------------------------
 
-let dirty = false;
+// A text that could not be saved comes back with its page.
+let dirty = bench.dataset.unsaved === "yes";
 
 const view = new cm.EditorView({
   doc: area.value,
@@ -229,8 +232,30 @@ function soon(wait) {
   timer = setTimeout(ask, wait);
 }
 
-function tell(text) {
+function tell(text, kind) {
   if (state.textContent !== text) state.textContent = text;
+  state.dataset.kind = kind;
+}
+
+/** Say why the text has no answer: what the page shows is the answer to an earlier one. */
+function tellNone(why) {
+  tell(words[why], "bad");
+  stale.hidden = false;
+}
+
+/** Return the words for an answer that is none: the sign-in has ended, the text is too long, or nobody is there. */
+function whyNot(status) {
+  return { 401: "why_signed_out", 403: "why_signed_out", 413: "why_long" }[status] ?? "why_away";
+}
+
+function post(signal) {
+  area.value = view.state.doc.toString();
+  return fetch(draft.action, {
+    method: "POST",
+    headers: { Accept: "application/json" },
+    body: new URLSearchParams(new FormData(draft)),
+    signal,
+  });
 }
 
 async function ask() {
@@ -238,26 +263,25 @@ async function ask() {
   asking?.abort();
   const mine = (asking = new AbortController());
   const doc = view.state.doc;
-  area.value = doc.toString();
   results.setAttribute("aria-busy", "true");
   try {
-    const sent = await fetch(draft.action, {
-      method: "POST",
-      headers: { Accept: "application/json" },
-      body: new URLSearchParams(new FormData(draft)),
-      signal: mine.signal,
-    });
-    if (!sent.ok) throw new Error(String(sent.status));
-    const answer = await sent.json();
+    const sent = await post(mine.signal);
+    const answer = sent.ok ? await sent.json() : { why: "none" };
     if (mine !== asking) return;
-    if (answer.why) {
+    if (!sent.ok) {
+      const why = whyNot(sent.status);
+      tellNone(why);
+      if (why === "why_away") soon(AWAY);
+    } else if (answer.why) {
       if (answer.why === "older" || answer.why === "busy") soon(AGAIN);
-      tell(answer.why === "older" ? words.checking : words[`why_${answer.why}`]);
+      tellNone(answer.why === "older" ? "checking" : `why_${answer.why}`);
     } else {
       show(answer, doc);
     }
   } catch (error) {
-    if (error.name !== "AbortError" && mine === asking) tell(words.why_away);
+    if (error.name === "AbortError" || mine !== asking) return;
+    tellNone("why_away");
+    soon(AWAY);
   } finally {
     if (mine === asking) results.removeAttribute("aria-busy");
   }
@@ -275,7 +299,8 @@ function show(answer, doc) {
   if (focused !== null) {
     [...results.querySelectorAll("a, button, summary")].find((each) => each.textContent === focused)?.focus();
   }
-  tell(results.querySelector(".sum")?.textContent.replace(/\s+/g, " ").trim() ?? "");
+  stale.hidden = true;
+  summarise();
   // Positions are those of the text that was sent: a key that was pressed meanwhile brings the next answer.
   if (view.state.doc.eq(doc)) {
     const shown = cm.setDiagnostics(view.state, diagnosticsOf(answer, doc));
@@ -284,6 +309,13 @@ function show(answer, doc) {
   bench.dataset.answered = String(Number(bench.dataset.answered ?? 0) + 1);
 }
 
+function summarise() {
+  const sum = results.querySelector(".sum");
+  const kind = ["bad", "fair"].find((each) => sum?.querySelector(`.${each}`)) ?? "good";
+  tell(sum?.textContent.replace(/\s+/g, " ").trim() ?? "", kind);
+}
+
+window.addEventListener("online", () => soon(0));
 draft.addEventListener("submit", (event) => {
   event.preventDefault();
   ask();
@@ -310,14 +342,15 @@ save?.addEventListener("submit", async (event) => {
   saving.textContent = words.saving;
   // A sign-in that has ended, or a workbench that was started again, answers by a page of its own: the text would be
   // gone with this one. So the form goes only where another form of this page is still taken.
-  if (await isTaken()) {
+  const why = await whyNotTaken();
+  if (!why) {
     save.elements.text.value = view.state.doc.toString();
     dirty = false;
     save.submit();
   } else {
     saving.textContent = "";
     save.removeAttribute("aria-busy");
-    unsaved.textContent = words.text_stays;
+    unsaved.textContent = words[why];
   }
 });
 // The browser shows this page again as it was when its author goes back to it.
@@ -327,21 +360,18 @@ window.addEventListener("pageshow", (event) => {
   save.removeAttribute("aria-busy");
 });
 
-async function isTaken() {
-  area.value = view.state.doc.toString();
+async function whyNotTaken() {
   try {
-    const sent = await fetch(draft.action, {
-      method: "POST",
-      headers: { Accept: "application/json" },
-      body: new URLSearchParams(new FormData(draft)),
-    });
-    return sent.ok && !sent.redirected;
+    const sent = await post();
+    if (sent.ok && !sent.redirected) return "";
+    return sent.status === 413 ? "why_long" : "text_stays";
   } catch {
-    return false;
+    return "text_stays";
   }
 }
 window.addEventListener("beforeunload", (event) => {
   if (dirty) event.preventDefault();
 });
 
+summarise();
 ask();
