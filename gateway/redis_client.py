@@ -47,6 +47,7 @@ from gateway.kept_files import kept
 from gateway.observe.otel_spans import is_recorded, step
 from gateway.observe.spans import SpanKind
 from gateway.observe.system_waits import present_waits
+from gateway.yaml.mistakes import Phrase, SaidError
 
 AnyRedis = Redis | RedisCluster
 
@@ -121,49 +122,100 @@ def parse_redis_url(text: str) -> RedisUrl:
     """Read a URL of Redis.
 
     Raises:
-        ValueError: it is none of the forms above, or contradicts itself; says what would be right.
+        SaidError: it is none of the forms above, or contradicts itself; says what would be right.
 
     """
-    split = urlsplit(text)
+    try:
+        split = urlsplit(text)
+        options = parse_qs(split.query, keep_blank_values=True, strict_parsing=True) if split.query else {}
+    except ValueError:
+        raise SaidError(
+            Phrase(
+                "the URL cannot be read: look at `[`, `]` and what follows `?`",
+                "URL として読めません。`[`、`]` と、`?` の後を確かめてください",
+            )
+        ) from None
     if split.scheme not in _SCHEMES:
-        raise ValueError(
-            f"`{split.scheme}` is no scheme for Redis, use one of {', '.join(f'`{name}://`' for name in _SCHEMES)}"
+        known = [f"`{name}://`" for name in _SCHEMES]
+        raise SaidError(
+            Phrase(
+                f"`{split.scheme}` is no scheme for Redis, use one of {', '.join(known)}",
+                f"`{split.scheme}` は Redis の URL に使えません。{'、'.join(known)} のいずれかにしてください",
+            )
         )
     kind, tls = _SCHEMES[split.scheme]
     user, at, places = split.netloc.rpartition("@")
     if ":" in user:
-        raise ValueError("a password must not be in a URL, use `password: {file: …}`")
+        raise SaidError(
+            Phrase(
+                "a password must not be in a URL, use `password: {file: …}`",
+                "URL にパスワードは書けません。`password: {file: …}` を使ってください",
+            )
+        )
     username = unquote(user) if at and user else None
     if split.fragment:
-        raise ValueError(f"`#{split.fragment}` has no meaning in a URL of Redis")
-    options = parse_qs(split.query, keep_blank_values=True, strict_parsing=True) if split.query else {}
+        raise SaidError(
+            Phrase(
+                f"`#{split.fragment}` has no meaning in a URL of Redis",
+                f"Redis の URL に `#{split.fragment}` は使えません",
+            )
+        )
     if kind is Kind.UNIX:
         if places or not split.path.startswith("/"):
-            raise ValueError("a Unix socket is `unix:///path`, with three slashes")
+            raise SaidError(
+                Phrase(
+                    "a Unix socket is `unix:///path`, with three slashes",
+                    "Unix ソケットは `unix:///パス` と、`/` を三つ続けて書いてください",
+                )
+            )
         if set(options) - {"db"} or len(options.get("db", ["0"])) != 1:
-            raise ValueError(f"`?{'&'.join(options)}` is not understood, only `?db=` is")
+            raise SaidError(
+                Phrase(
+                    f"`?{'&'.join(options)}` is not understood, only `?db=` is",
+                    f"`?{'&'.join(options)}` は使えません。使えるのは `?db=` だけです",
+                )
+            )
         db = _number(options.get("db", ["0"])[0], "database")
         return RedisUrl(kind, username=username, path=unquote(split.path), db=db)
     if options:
-        raise ValueError(f"`?{'&'.join(options)}` is not understood: options have keys of their own")
+        raise SaidError(
+            Phrase(
+                f"`?{'&'.join(options)}` is not understood: options have keys of their own",
+                f"`?{'&'.join(options)}` は使えません。それぞれの項目で設定してください",
+            )
+        )
     default_port = SENTINEL_PORT if kind is Kind.SENTINEL else DEFAULT_PORT
     hosts = tuple(_place(place, default_port) for place in places.split(","))
     parts = [unquote(part) for part in split.path.split("/")[1:] if part]
     match kind:
         case Kind.STANDALONE:
             if len(hosts) != 1:
-                raise ValueError("several hosts need `redis+sentinel://` or `redis+cluster://`")
+                raise SaidError(
+                    Phrase(
+                        "several hosts need `redis+sentinel://` or `redis+cluster://`",
+                        "複数のホストを書けるのは `redis+sentinel://` か `redis+cluster://` です",
+                    )
+                )
             if len(parts) > 1:
-                raise ValueError(f"`{split.path}` is no database number")
+                raise SaidError(
+                    Phrase(
+                        f"`{split.path}` is no database number", f"`{split.path}` はデータベースの番号ではありません"
+                    )
+                )
             return RedisUrl(kind, hosts, tls, _number(parts[0], "database") if parts else 0, username)
         case Kind.SENTINEL:
             if not 1 <= len(parts) <= 2:
-                raise ValueError("Sentinel needs the service's name: `redis+sentinel://host:port/service`")
+                raise SaidError(
+                    Phrase(
+                        "Sentinel needs the service's name: `redis+sentinel://host:port/service`",
+                        "Sentinel ではサービス名が必要です：`redis+sentinel://host:port/service`",
+                    )
+                )
             database = _number(parts[1], "database") if parts[1:] else 0
             return RedisUrl(kind, hosts, tls, database, username, service=parts[0])
         case Kind.CLUSTER:
             if parts and parts != ["0"]:
-                raise ValueError("a cluster has only database 0")
+                raise SaidError(Phrase("a cluster has only database 0", "クラスターのデータベースは 0 だけです"))
             return RedisUrl(kind, hosts, tls, 0, username)
         case _:
             assert_never(kind)
@@ -171,7 +223,7 @@ def parse_redis_url(text: str) -> RedisUrl:
 
 def _number(text: str, what: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"`{text}` is no {what} number")
+        raise SaidError(Phrase(f"`{text}` is no {what} number", f"`{text}` は番号ではありません（{what}）"))
     return int(text)
 
 
@@ -179,15 +231,15 @@ def _place(text: str, default_port: int) -> tuple[str, int]:
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
-            raise ValueError(f"`{text}` is no address")
+            raise SaidError(Phrase(f"`{text}` is no address", f"`{text}` はアドレスとして読めません"))
         port = rest[1:]
     else:
         host, _, port = text.partition(":")
     if not host:
-        raise ValueError("the URL names no host")
+        raise SaidError(Phrase("the URL names no host", "URL にホストがありません"))
     number = _number(port, "port") if port else default_port
     if not 0 < number < 65_536:
-        raise ValueError(f"`{port}` is no port number")
+        raise SaidError(Phrase(f"`{port}` is no port number", f"`{port}` はポート番号ではありません"))
     return unquote(host), number
 
 
@@ -195,15 +247,30 @@ def check_options(url: RedisUrl, options: RedisOptions) -> None:
     """Refuse options that contradict the URL.
 
     Raises:
-        ValueError: they do; says what would be right.
+        SaidError: they do; says what would be right.
 
     """
     if options.ca is not None and not url.tls:
-        raise ValueError("`ca` is given and the URL asks for no TLS: use `rediss://`, or leave `ca` out")
+        raise SaidError(
+            Phrase(
+                "`ca` is given and the URL asks for no TLS: use `rediss://`, or leave `ca` out",
+                "`ca` がありますが、URL は TLS を使いません。`rediss://` にするか、`ca` を外してください",
+            )
+        )
     if url.username is not None and options.password is None:
-        raise ValueError(f"the URL names the user `{url.username}` and no `password` is given")
+        raise SaidError(
+            Phrase(
+                f"the URL names the user `{url.username}` and no `password` is given",
+                f"URL にユーザー `{url.username}` がありますが、`password` がありません",
+            )
+        )
     if (options.sentinel_username or options.sentinel_password) and url.kind is not Kind.SENTINEL:
-        raise ValueError("a password for Sentinel is given and the URL is not `redis+sentinel://`")
+        raise SaidError(
+            Phrase(
+                "a password for Sentinel is given and the URL is not `redis+sentinel://`",
+                "Sentinel のパスワードがありますが、URL が `redis+sentinel://` ではありません",
+            )
+        )
 
 
 def tls_context(options: RedisOptions) -> ssl.SSLContext:

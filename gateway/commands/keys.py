@@ -15,10 +15,15 @@ import typer
 
 from gateway.audit.entry import Action, Entry
 from gateway.commands.recorded import Operator, Reason, record_done
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, say, say_json, say_text
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, language, say, say_json, say_text
 from gateway.login.jwcrypto_keys import is_private, load_keys, new_key, retire_key, rotate_keys
 from gateway.login.keys import KeySetError
 from gateway.plain_text import printable
+from gateway.yaml.mistakes import Phrase
+
+_PUBLISHED = Phrase(
+    "published; let it sign with `keys rotate`", "公開しました。`keys rotate` で署名に使うようになります"
+)
 
 app = typer.Typer(name="keys", help="Make, rotate and publish signing keys.", no_args_is_help=True)
 
@@ -31,8 +36,8 @@ def _telling(file: Path) -> Iterator[None]:
     try:
         yield
     except (KeySetError, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        say_text(f"{printable(str(file))}: {reason}", error=True)
+        reason = str(error.strerror) if isinstance(error, OSError) else error.said.say(language())
+        say_text("\n".join(f"{printable(str(file))}: {line}" for line in reason.splitlines()), error=True)
         raise typer.Exit(EXIT_USERS) from None
 
 
@@ -48,7 +53,7 @@ def new(
     with _telling(file):
         key = new_key(file, algorithm)
         signs = load_keys(file).signing.kid == key.kid
-    say(key.kid, key.alg, "signs" if signs else "published; let it sign with `keys rotate`")
+    say(key.kid, key.alg, "signs" if signs else _PUBLISHED.say(language()))
     _record(config, Action.KEY_MADE, file, key.kid, operator, reason)
 
 
@@ -61,7 +66,8 @@ def list_keys(file: KeyFile) -> None:
     for key in keys.keys:
         say(key.kid, key.alg, "signs" if key is keys.signing else "published")
     if others_can_read:
-        say(f"{file}: others can read it; `chmod 600 {file}`", error=True)
+        others = Phrase(f"others can read it; `chmod 600 {file}`", f"他の利用者が読めます。`chmod 600 {file}`")
+        say(f"{file}: {others.say(language())}", error=True)
         raise typer.Exit(EXIT_USERS)
 
 

@@ -21,7 +21,7 @@ from gateway.policy.system_whole_file import SECRET_MODE, change_file
 from gateway.portal.operators import TOKEN_BYTES, Operators, Role, new_token, read_operators
 from gateway.settings.check import read_settings
 from gateway.settings.typed import Reading
-from gateway.yaml.mistakes import Mistakes, Phrase
+from gateway.yaml.mistakes import Language, Mistakes, Phrase, SaidError
 
 LONGEST_FILE = 256 * KIB
 """Bytes of the file of operators."""
@@ -65,8 +65,9 @@ def _text(file: Path) -> str:
 def _read(file: Path, text: str) -> Operators:
     try:
         return read_operators(text)
-    except ValueError as error:
-        raise _refused(Phrase(f"{file}: {error}")) from None
+    except SaidError as error:
+        japanese = error.said.say(Language.JA)
+        raise _refused(Phrase(f"{file}: {error}", f"{file}: {japanese}")) from None
 
 
 @app.command()
@@ -83,8 +84,8 @@ def add(
     file = _file(config)
     try:
         token, line = new_token(name, randomness.token_bytes(TOKEN_BYTES), roles or (Role.LOOK,))
-    except ValueError as error:
-        raise _refused(Phrase(str(error))) from None
+    except SaidError as error:
+        raise _refused(error.said) from None
 
     def added() -> bytes:
         text = _text(file)

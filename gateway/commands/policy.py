@@ -378,7 +378,8 @@ def adopt(
     if settings is None:
         raise fail(mistakes)
     if not reason.strip() or bool(files) is everything:
-        say("sekisho policy: name the files, or --all, and the reason", error=True)
+        need = Phrase("name the files, or --all, and the reason", "ファイルか --all と、理由を指定してください")
+        say(f"sekisho policy: {need.say(language())}", error=True)
         raise typer.Exit(EXIT_USERS)
     named = [file for each in settings.apps for file in (each.policy.file, each.policy.candidate) if file is not None]
     there = as_read([policy for file in named if (policy := load_policy(file, mistakes)) is not None])
@@ -387,7 +388,8 @@ def adopt(
     wanted = {str(path.resolve()) for path in files or ()}
     chosen = {file: each for file, each in there.items() if everything or file in wanted}
     if unknown := wanted - chosen.keys():
-        say("sekisho policy: no App's policy uses these files,", *sorted(unknown), error=True)
+        unused = Phrase("no App's policy uses these files", "どのアプリのポリシーでも使われていないファイルです")
+        say(f"sekisho policy: {unused.say(language())}", *sorted(unknown), error=True)
         raise typer.Exit(EXIT_USERS)
     by = os.environ.get("SUDO_USER") or getpass.getuser()
     now = time.time()
@@ -399,7 +401,8 @@ def adopt(
                 target, {file: Adopted(each.digest, each.entries, by, reason, now) for file, each in chosen.items()}
             )
         except (AdoptionsError, OSError) as error:
-            say(f"sekisho policy: {target}: {error.strerror if isinstance(error, OSError) else error}", error=True)
+            why = error.strerror if isinstance(error, OSError) else error.said.say(language())
+            say(f"sekisho policy: {target}: {why}", error=True)
             raise typer.Exit(EXIT_USERS) from None
     log_here(config)
     for file, each in sorted(chosen.items()):

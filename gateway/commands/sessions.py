@@ -7,7 +7,7 @@ import getpass
 import os
 import secrets as randomness
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +22,7 @@ from gateway.commands.terminal import (
     EXIT_USERS,
     ConfigFile,
     fail,
+    language,
     log_here,
     say,
     store_away,
@@ -47,7 +48,7 @@ from gateway.session.session import (
     SubjectSessions,
     selector_fields,
 )
-from gateway.yaml.mistakes import Mistakes
+from gateway.yaml.mistakes import Mistakes, Phrase
 
 app = typer.Typer(name="sessions", help="List and end sessions.", no_args_is_help=True)
 
@@ -69,8 +70,25 @@ Everybody = Annotated[bool, typer.Option("--all", help="Everybody's.")]
 _log = structlog.get_logger()
 
 
-def _refused(reason: str) -> typer.Exit:
-    say(f"sekisho sessions: {reason}", error=True)
+def no_client(name: str, clients: Iterable[str]) -> Phrase:
+    """Say that no client has the name, and which there are."""
+    known = list(clients)
+    return Phrase(
+        f"there is no client `{name}`, but {', '.join(known)}",
+        f"クライアント `{name}` はありません。あるのは {'、'.join(known)} です",
+    )
+
+
+def no_pseudonym() -> Phrase:
+    """Say that a word is no pseudonym."""
+    return Phrase(
+        "a pseudonym has 32 hexadecimal digits, as `sekisho sessions list` and the audit show it",
+        "仮名は、`sekisho sessions list` や監査記録が表示する 32 桁の 16 進数です",
+    )
+
+
+def _refused(reason: Phrase) -> typer.Exit:
+    say(f"sekisho sessions: {reason.say(language())}", error=True)
     return typer.Exit(EXIT_USERS)
 
 
@@ -83,7 +101,12 @@ async def opened(config: Path) -> AsyncIterator[tuple[Configuration, Sessions]]:
         raise fail(mistakes)
     settings = configuration.settings.sessions
     if settings.store == "memory" or configuration.secrets is None:
-        raise _refused("sessions are in the gateway's memory (`store: memory`): only a restart ends them")
+        raise _refused(
+            Phrase(
+                "sessions are in the gateway's memory (`store: memory`): only a restart ends them",
+                "セッションはゲートウェイのメモリーにあります（`store: memory`）。再起動で終わります",
+            )
+        )
     sessions = await open_sessions(
         settings,
         configuration.secrets,
@@ -117,15 +140,25 @@ def _selector(
     everybody: bool,
 ) -> Selector:
     if client is not None and not CLIENT_ID.fullmatch(client):
-        raise _refused("a client's ID has 1 to 255 letters, digits and signs of ASCII, and no space")
+        raise _refused(
+            Phrase(
+                "a client's ID has 1 to 255 letters, digits and signs of ASCII, and no space",
+                "クライアントの ID は、空白を除く ASCII の 1 から 255 文字です",
+            )
+        )
     if pseudonym is not None:
         if name is None and client is None and subject is None and sid is None and not everybody:
             if not PSEUDONYM.fullmatch(pseudonym):
-                raise _refused("a pseudonym has 32 hexadecimal digits, as `sekisho sessions list` shows it")
+                raise _refused(no_pseudonym())
             return SubjectSessions((pseudonym,))
     elif subject is not None or sid is not None:
         if client is None:
-            raise _refused("--subject and --sid belong to a client: name it with --client")
+            raise _refused(
+                Phrase(
+                    "--subject and --sid belong to a client: name it with --client",
+                    "--subject と --sid には --client も必要です",
+                )
+            )
         if subject is not None and sid is None and name is None and not everybody:
             return SubjectSessions(sessions.secrets.pseudonyms(client, typed_or_read(subject)))
         if sid is not None and subject is None and name is None and not everybody:
@@ -134,10 +167,20 @@ def _selector(
         if name is not None:
             # Another text may be a person's name, and the trail keeps what was asked for.
             if not SESSION_NAME.fullmatch(name):
-                raise _refused("a session's name has 64 hexadecimal digits, as `sekisho sessions list` shows it")
+                raise _refused(
+                    Phrase(
+                        "a session's name has 64 hexadecimal digits, as `sekisho sessions list` shows it",
+                        "セッションの名前は、`sekisho sessions list` が表示する 64 桁の 16 進数です",
+                    )
+                )
             return OneSession(name)
         return AllSessions() if client is None else ClientSessions(client)
-    raise _refused("name the sessions in one way: --session, --client (with --subject or --sid), --pseudonym, or --all")
+    raise _refused(
+        Phrase(
+            "name the sessions in one way: --session, --client (with --subject or --sid), --pseudonym, or --all",
+            "--session、--client（--subject か --sid も可）、--pseudonym、--all のいずれか一つを指定してください",
+        )
+    )
 
 
 def session_fields(listed: ListedSession) -> tuple[str, ...]:
@@ -157,7 +200,11 @@ def say_unreadable(sessions: Sessions) -> None:
     """Say how many keys of the store are no record of ours: of another program, a later version or a forger."""
     count = sessions.store.unreadable if isinstance(sessions.store, RedisStore) else 0
     if count:
-        say(f"{count} keys hold no record that this version reads; they were passed over", error=True)
+        passed = Phrase(
+            f"{count} keys hold no record that this version reads; they were passed over",
+            f"この版では読めない記録が {count} 件あり、数えていません",
+        )
+        say(passed.say(language()), error=True)
 
 
 @app.command("list")
@@ -193,7 +240,7 @@ def show(
         async with opened(config) as (_, sessions):
             found = [listed async for listed in sessions.store.sessions(OneSession(name))]
             if not found:
-                raise _refused(f"there is no session `{name}`")
+                raise _refused(Phrase(f"there is no session `{name}`", f"セッション `{name}` はありません"))
             say(*session_fields(found[0]), f"sealed by {found[0].secret_id}")
 
     run(work)
@@ -228,7 +275,7 @@ def revoke(  # noqa: PLR0913, PLR0917 - one parameter an option
                 deed.tell(pseudonym=told.get("pseudonym", ""), client_id=told.get("client_id", ""))
                 ended = await sessions.store.revoke(selector)
                 deed.tell(count=ended)
-        say(f"{ended} ended")
+        say(Phrase(f"{ended} ended", f"{ended} 件を終了しました").say(language()))
         log_here(config)
         operator = os.environ.get("SUDO_USER") or getpass.getuser()
         _log.info(Event.SESSIONS_REVOKED, operator=operator, reason=reason, ended=ended, **selector_fields(selector))
@@ -243,7 +290,9 @@ def secrets(config: ConfigFile = DEFAULT_CONFIG) -> None:
     async def work() -> None:
         async with opened(config) as (_, sessions):
             if not isinstance(sessions.store, RedisStore):
-                raise _refused("records are sealed in Redis alone")
+                raise _refused(
+                    Phrase("records are sealed in Redis alone", "記録に封をするのは Redis を使うときだけです")
+                )
             sealed = await sessions.store.sealed_by()
             for secret in sessions.secrets.all:
                 role = "seals" if secret is sessions.secrets.first else "opens"

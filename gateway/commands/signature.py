@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gateway.audit.entry import Action
 from gateway.bounded_files import read_file
 from gateway.commands.recorded import Deed, Operator, Reason, recorded
+from gateway.commands.sessions import no_client, no_pseudonym
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
     EXIT_USERS,
@@ -78,15 +79,16 @@ def document(
         fields = signed_fields(body.rstrip(b"\r\n"), charset)
         made = None if fields is None else canonical(fields, title)
     except OSError as error:
-        say(f"`{form}` cannot be read: {error.strerror or error}", error=True)
-        raise typer.Exit(EXIT_USERS) from None
+        raise _refused(_unreadable(form, error)) from None
     if made is None:
-        say(
-            f"`{form}` is not a form that can be signed: it is application/x-www-form-urlencoded as browsers write it, "
-            f"in the App's charset, of at most {LARGEST_RETURNED} bytes",
-            error=True,
+        raise _refused(
+            Phrase(
+                f"`{form}` is not a form that can be signed: it is application/x-www-form-urlencoded as browsers write "
+                f"it, in the App's charset, of at most {LARGEST_RETURNED} bytes",
+                f"`{form}` は署名できるフォームではありません。ブラウザーが送る application/x-www-form-urlencoded で、"
+                f"アプリの文字コード、{LARGEST_RETURNED} バイトまでのものです",
+            )
         )
-        raise typer.Exit(EXIT_USERS)
     match write:
         case "document":
             write_document(made)
@@ -165,8 +167,12 @@ def verify(
     except ValueError:
         signed_at = None
     if signed_at is None or signed_at.tzinfo is None:
-        say("`--at` must be a time with its offset, such as `2026-11-29T12:00:00+09:00`", error=True)
-        raise typer.Exit(EXIT_USERS)
+        raise _refused(
+            Phrase(
+                "`--at` must be a time with its offset, such as `2026-11-29T12:00:00+09:00`",
+                "`--at` は `2026-11-29T12:00:00+09:00` のように、時差まで書いてください",
+            )
+        )
     found = verify_signature(
         document=_read(document, LARGEST_DOCUMENT),
         signature=_decoded(_read(signature, LONGEST_SIGNATURE)),
@@ -207,8 +213,7 @@ def _read(file: Path, most: int) -> bytes:
     try:
         return read_file(file, most)
     except OSError as error:
-        say(f"`{file}` cannot be read: {error.strerror or error}", error=True)
-        raise typer.Exit(EXIT_USERS) from None
+        raise _refused(_unreadable(str(file), error)) from None
 
 
 def _decoded(data: bytes) -> bytes:
@@ -280,7 +285,12 @@ def _with_evidence(action: Action, asked: _Asked, reason: str, operator: str, co
     """Find the evidence that is asked for, and export or erase it, on the record."""
     ways = (bool(asked.id), bool(asked.pseudonym), bool(asked.client and asked.subject))
     if not reason.strip() or sum(ways) != 1 or bool(asked.client) != bool(asked.subject):
-        raise _refused("give a reason, and one of --id, --pseudonym, or --client with --subject")
+        raise _refused(
+            Phrase(
+                "give a reason, and one of --id, --pseudonym, or --client with --subject",
+                "理由と、--id、--pseudonym、--client と --subject のいずれかを指定してください",
+            )
+        )
     try:
         asyncio.run(_do_with_evidence(action, asked, reason, operator, config))
     except StoreUnavailableError as error:
@@ -296,7 +306,7 @@ async def _do_with_evidence(action: Action, asked: _Asked, reason: str, operator
             for each in found[:1]:
                 deed.tell(client_id=each.client_id, pseudonym=each.pseudonym)
             if asked.id and not found:
-                raise _refused("no evidence of this signature is kept")
+                raise _refused(Phrase("no evidence of this signature is kept", "この署名の証拠は保存されていません"))
             if action is Action.SIGNATURE_ERASED:
                 await _erase(kept, found, deed)
             else:
@@ -314,7 +324,7 @@ async def _erase(kept: KeptEvidence, found: list[Evidence], deed: Deed) -> None:
     finally:
         # A store that went away in the middle has erased a part, which the record counts.
         deed.tell(count=erased)
-    say(f"evidence of {erased} signatures erased")
+    say(Phrase(f"evidence of {erased} signatures erased", f"署名 {erased} 件の証拠を消去しました").say(language()))
 
 
 def _names(configuration: Configuration, secrets: Secrets, asked: _Asked) -> str | frozenset[str]:
@@ -322,15 +332,20 @@ def _names(configuration: Configuration, secrets: Secrets, asked: _Asked) -> str
     if asked.id:
         id_ = typed_or_read(asked.id)
         if not is_id(id_):
-            raise _refused("an id of a signature has 43 letters, digits, `-` and `_`")
+            raise _refused(
+                Phrase(
+                    "an id of a signature has 43 letters, digits, `-` and `_`",
+                    "署名の番号は、英数字、`-`、`_` の 43 文字です",
+                )
+            )
         return name_of(id_)
     if asked.pseudonym:
         if not PSEUDONYM.fullmatch(asked.pseudonym):
-            raise _refused("a pseudonym has 32 hexadecimal digits, as the audit shows it")
+            raise _refused(no_pseudonym())
         return frozenset({asked.pseudonym})
     clients = configuration.clients()
     if asked.client not in clients:
-        raise _refused(f"there is no client `{asked.client}`, but {', '.join(clients)}")
+        raise _refused(no_client(asked.client, clients))
     people = configuration.aliases.same_person(asked.client, typed_or_read(asked.subject))
     made = (secrets.pseudonyms(asked.client, person) for person in people)
     return frozenset(pseudonym for pseudonyms in made for pseudonym in pseudonyms)
@@ -353,7 +368,12 @@ async def _kept(config: Path) -> AsyncIterator[tuple[Configuration, Secrets, Kep
     store, secrets = configuration.settings.limits.store, configuration.secrets
     # Evidence outlives the setting: an operator who has removed it must still reach what is kept.
     if store is None or store == "memory" or secrets is None:
-        raise _refused("no evidence is kept: `limits.store` or `sessions.store` is no Redis")
+        raise _refused(
+            Phrase(
+                "no evidence is kept: `limits.store` or `sessions.store` is no Redis",
+                "証拠は保存されていません。`limits.store` か `sessions.store` が Redis ではありません",
+            )
+        )
     options = configuration.limits_redis
     redis = make_redis(parse_redis_url(store), options)
     try:
@@ -382,6 +402,11 @@ def _as_json(evidence: Evidence) -> dict[str, object]:
     }
 
 
-def _refused(why: str) -> typer.Exit:
-    say(f"sekisho signature: {why}", error=True)
+def _unreadable(file: str, error: OSError) -> Phrase:
+    why = error.strerror or error
+    return Phrase(f"`{file}` cannot be read: {why}", f"`{file}` を読めません（{why}）")
+
+
+def _refused(why: Phrase) -> typer.Exit:
+    say(f"sekisho signature: {why.say(language())}", error=True)
     return typer.Exit(EXIT_USERS)

@@ -26,14 +26,16 @@ from gateway.bounded_files import read_file
 from gateway.commands import subject_lists
 from gateway.commands.limits import entry_fields, open_store
 from gateway.commands.recorded import Deed, Operator, recorded
-from gateway.commands.sessions import opened, session_fields
+from gateway.commands.sessions import no_client, opened, session_fields
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
     EXIT_USERS,
     ConfigFile,
     fail,
+    language,
     log_here,
     say,
+    say_text,
     store_away,
     typed_or_read,
 )
@@ -51,7 +53,7 @@ from gateway.session.session import SubjectSessions
 from gateway.signing.evidence import Evidence, KeptEvidence
 from gateway.signing.redis_store import EVIDENCE, RedisByteStore
 from gateway.whole_files import held, replace_whole
-from gateway.yaml.mistakes import Mistakes
+from gateway.yaml.mistakes import Mistakes, Phrase
 
 app = typer.Typer(name="subjects", help="Show, erase and join the data that is kept of a person.", no_args_is_help=True)
 app.add_typer(subject_lists.app)
@@ -129,7 +131,7 @@ async def _person(config: Path, client: str, subject: str) -> AsyncIterator[_Per
     async with opened(config) as (configuration, sessions):
         clients = configuration.clients()
         if client not in clients:
-            raise _refused(f"there is no client `{client}`, but {', '.join(clients)}")
+            raise _refused(no_client(client, clients))
         settings = configuration.settings
         # Limits in a gateway's memory cannot be reached from here, and end with it.
         kept = settings.limits.store not in (None, "memory")
@@ -205,7 +207,7 @@ def erase(
 ) -> None:
     """End a person's sessions and links, erase her entries of limits; say what stays, and how it is erased."""
     if not reason.strip():
-        raise _refused("give the reason")
+        raise _refused(Phrase("give the reason", "理由を --reason で指定してください"))
     log_here(config)
     try:
         asyncio.run(_erase(config, client, typed_or_read(subject), reason, operator))
@@ -252,14 +254,29 @@ async def _erase_person(person: _Person, client: str, reason: str, deed: Deed) -
             operator=os.environ.get("SUDO_USER") or getpass.getuser(),
             reason=reason,
         )
-    say(f"{ended} sessions ended, {erased} entries of limits erased, {unlinked} links to accounts ended")
+    said = language()
+    done = Phrase(
+        f"{ended} sessions ended, {erased} entries of limits erased, {unlinked} links to accounts ended",
+        f"終了したセッション {ended} 件、消去した利用回数の記録 {erased} 件、終了したアカウントの連携 {unlinked} 件",
+    )
+    say(done.say(said))
     if signed := await person.signed():
         until = _day(max(each.ends_at for each in signed))
-        say(f"evidence of {len(signed)} signatures stays until {until} at the latest, the period that you have stated;")
-        say("this command erases it earlier, and reads the subject from standard input:")
+        stays = Phrase(
+            f"evidence of {len(signed)} signatures stays until {until} at the latest, the period that you have stated;"
+            "\n"
+            "this command erases it earlier, and reads the subject from standard input:",
+            f"署名 {len(signed)} 件の証拠は、定められた期間（遅くとも {until}）まで残ります。\n"
+            "早く消すには次のコマンドを使います。識別子は標準入力から読みます。",
+        )
+        say_text(stays.say(said))
         say(f"sekisho signature erase --client {client} --subject - --reason …")
     if places := person.written():
-        say("people wrote these lines, and must remove them by hand:")
+        by_hand = Phrase(
+            "people wrote these lines, and must remove them by hand:",
+            "次の行は人が書いたものです。手で消してください。",
+        )
+        say(by_hand.say(said))
         for place in places:
             say(*place)
 
@@ -281,11 +298,21 @@ def alias(
     file = configuration.settings.aliases
     clients = configuration.clients()
     if file is None:
-        raise _refused("`aliases` is not set in the settings: name a file there")
+        raise _refused(
+            Phrase(
+                "`aliases` is not set in the settings: name a file there",
+                "設定に `aliases` がありません。ファイルを指定してください",
+            )
+        )
     if client is None and len(clients) > 1:
-        raise _refused(f"there are several clients: say which with --client, of {', '.join(clients)}")
+        raise _refused(
+            Phrase(
+                f"there are several clients: say which with --client, of {', '.join(clients)}",
+                f"クライアントが複数あります。--client で指定してください（{'、'.join(clients)}）",
+            )
+        )
     if client is not None and client not in clients:
-        raise _refused(f"there is no client `{client}`, but {', '.join(clients)}")
+        raise _refused(no_client(client, clients))
     by = os.environ.get("SUDO_USER") or getpass.getuser()
     new, old = typed_or_read(new), typed_or_read(old)
     said = Alias(client or next(iter(clients)), new, old, reason, by, time.time())
@@ -301,10 +328,14 @@ def alias(
                 os.write(descriptor, said.line)
                 os.fsync(descriptor)
         except AliasError as error:
-            raise _refused(str(error)) from None
+            raise _refused(error.said) from None
         except OSError as error:
-            raise _refused(f"{file}: {error.strerror}") from None
-    say("kept; reload the gateway, and end the person's sessions under the new subject")
+            raise _refused(Phrase(f"{file}: {error.strerror}")) from None
+    kept = Phrase(
+        "kept; reload the gateway, and end the person's sessions under the new subject",
+        "登録しました。ゲートウェイを再読み込みし、新しい識別子でのセッションを終了してください",
+    )
+    say(kept.say(language()))
 
 
 @app.command("seal-aliases")
@@ -316,7 +347,7 @@ def seal_aliases(operator: Operator = "", config: ConfigFile = DEFAULT_CONFIG) -
         raise fail(mistakes)
     file = configuration.settings.aliases
     if file is None or not file.exists():
-        raise _refused("there is no file of aliases")
+        raise _refused(Phrase("there is no file of aliases", "別名のファイルがありません"))
     with recorded(config, Action.ALIASES_SEALED, operator=operator, settings=configuration.settings) as deed:
         try:
             with held(file):
@@ -324,15 +355,19 @@ def seal_aliases(operator: Operator = "", config: ConfigFile = DEFAULT_CONFIG) -
                 if number:
                     replace_whole(file, content)
         except AliasError as error:
-            raise _refused(str(error)) from None
+            raise _refused(error.said) from None
         except OSError as error:
-            raise _refused(f"{file}: {error.strerror}") from None
+            raise _refused(Phrase(f"{file}: {error.strerror}")) from None
         deed.tell(count=number)
-    say(f"{number} lines sealed")
+    say(Phrase(f"{number} lines sealed", f"{number} 行に封をしました").say(language()))
     if number:
-        say("backups and earlier copies of the file still name subjects: erase them")
+        still = Phrase(
+            "backups and earlier copies of the file still name subjects: erase them",
+            "バックアップと以前の控えには識別子が残っています。消してください",
+        )
+        say(still.say(language()))
 
 
-def _refused(why: str) -> typer.Exit:
-    say(why, error=True)
+def _refused(why: Phrase) -> typer.Exit:
+    say(f"sekisho subjects: {why.say(language())}", error=True)
     return typer.Exit(EXIT_USERS)

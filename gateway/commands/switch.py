@@ -106,7 +106,7 @@ def _telling(file: Path) -> Iterator[None]:
     try:
         yield
     except (SwitchesError, OSError) as error:
-        reason = f"{file}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        reason = f"{file}: {error.strerror}" if isinstance(error, OSError) else error.said.say(language())
         say(f"sekisho switch: {reason}", error=True)
         raise typer.Exit(EXIT_USERS) from None
 
@@ -190,7 +190,7 @@ def off(
             raise typer.Exit(EXIT_USERS)
         turn = certainly_off if force and NAME.fullmatch(name) else turned_off
         change_switches(file, lambda switches: turn(switches, name, time.time(), by, reason), others)
-    say(name, "off")
+    say(name, Phrase("off", "切りました").say(language()))
     _audit(config, "off", name, by, reason)
 
 

@@ -139,7 +139,11 @@ def typed_or_read(word: str) -> str:
     line = sys.stdin.buffer.readline(LONGEST_LINE + 1)
     text = line.decode(errors="replace").rstrip("\r\n")
     if not text or len(line) > LONGEST_LINE or "\ufffd" in text:
-        say("`-` reads one line of UTF-8 from standard input, and there is none", error=True)
+        none = Phrase(
+            "`-` reads one line of UTF-8 from standard input, and there is none",
+            "`-` は標準入力から UTF-8 の 1 行を読みますが、ありません",
+        )
+        say(none.say(language()), error=True)
         raise typer.Exit(EXIT_USERS)
     return text
 

@@ -29,6 +29,7 @@ from gateway.instant import Instant, is_instant
 from gateway.login.claims import read_subject
 from gateway.session.sealed_box import NONCE_BYTES, close_box, open_box
 from gateway.strict_json import NotJsonError, read_struct
+from gateway.yaml.mistakes import Phrase, SaidError, lines_of
 
 LONGEST_REASON = 500
 LONGEST_NAME = 255
@@ -104,7 +105,7 @@ class Alias(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.json.encode(self.sealed) + b"\n"
 
 
-class AliasError(ValueError):
+class AliasError(SaidError):
     """An alias, or a file of them, cannot be used. Messages hold line numbers and no subject."""
 
 
@@ -220,14 +221,19 @@ def _check_subjects(alias: Alias) -> None:
         try:
             read_subject(subject)
         except SignInInvalidError:
-            raise AliasError("a subject is 1 to 255 printable ASCII characters") from None
+            raise AliasError(
+                Phrase(
+                    "a subject is 1 to 255 printable ASCII characters",
+                    "識別子は、ASCII の印字できる文字 1 から 255 字です",
+                )
+            ) from None
 
 
 def _check_sealed(alias: SealedAlias) -> None:
     if any(len(each) != _HASH_SIGNS or not each.isascii() for each in (alias.new_hash, alias.old_hash)):
-        raise AliasError("it has no hashes of two subjects")
+        raise AliasError(Phrase("it has no hashes of two subjects", "二つの識別子 のハッシュがありません"))
     if max(len(alias.new_box), len(alias.old_box)) > _LONGEST_BOX:
-        raise AliasError("it has no boxes of two subjects")
+        raise AliasError(Phrase("it has no boxes of two subjects", "封をした二つの識別子 がありません"))
 
 
 def _check(
@@ -236,20 +242,32 @@ def _check(
     """Refuse an alias that contradicts the others; `older` has every subject that an alias leads to."""
     new, old = (alias.client_id, _new_hash(alias)), (alias.client_id, _old_hash(alias))
     if not alias.client_id or len(alias.client_id) > LONGEST_NAME:
-        raise AliasError("it names no client")
+        raise AliasError(Phrase("it names no client", "クライアントがありません"))
     if not alias.reason.strip() or len(alias.reason) > LONGEST_REASON:
-        raise AliasError(f"a reason is needed, of at most {LONGEST_REASON} characters")
+        raise AliasError(
+            Phrase(
+                f"a reason is needed, of at most {LONGEST_REASON} characters",
+                f"{LONGEST_REASON} 字までの理由が必要です",
+            )
+        )
     if not is_instant(alias.at) or len(alias.by) > LONGEST_NAME:
-        raise AliasError("it does not name who registered it, and when")
+        raise AliasError(Phrase("it does not name who registered it, and when", "登録した人と時刻がありません"))
     if new == old:
-        raise AliasError("both subjects are the same")
+        raise AliasError(Phrase("both subjects are the same", "二つの識別子 が同じです"))
     if new in known:
-        raise AliasError("the new subject already has an alias")
+        raise AliasError(Phrase("the new subject already has an alias", "新しい識別子には、もう別名があります"))
     if old in known:
-        raise AliasError("the old subject itself has an alias: name that one")
+        raise AliasError(
+            Phrase(
+                "the old subject itself has an alias: name that one",
+                "古い識別子にも別名があります。その先の識別子を指定してください",
+            )
+        )
     # Otherwise two steps would lead from one person's account to another's, and no line would show it.
     if new in older:
-        raise AliasError("another alias already leads to the new subject")
+        raise AliasError(
+            Phrase("another alias already leads to the new subject", "新しい識別子には、もう別の別名がつながっています")
+        )
 
 
 def lines_naming(lines: Iterable[bytes], client_id: str, subjects: Collection[str]) -> tuple[int, ...]:
@@ -294,7 +312,7 @@ def read_aliases(lines: Iterable[bytes]) -> Aliases:
     """
     known: dict[tuple[str, str], Alias | SealedAlias] = {}
     joined: dict[tuple[str, str], tuple[Alias | SealedAlias, ...]] = {}
-    mistakes: list[str] = []
+    mistakes: list[Phrase] = []
     in_clear = 0
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -307,12 +325,16 @@ def read_aliases(lines: Iterable[bytes]) -> Aliases:
                 _check_sealed(alias)
             _check(alias, known, joined)
         except NotJsonError:
-            mistakes.append(f"line {number}: not an alias as `sekisho subjects alias` writes it")
+            what = Phrase(
+                f"line {number}: not an alias as `sekisho subjects alias` writes it",
+                f"{number} 行目：`sekisho subjects alias` が書く形ではありません",
+            )
+            mistakes.append(what)
         except AliasError as error:
-            mistakes.append(f"line {number}: {error}")
+            mistakes.append(Phrase(f"line {number}: {error.said.en}", f"{number} 行目：{error.said.ja}"))
         else:
             in_clear += isinstance(alias, Alias)
             _put(alias, known, joined)
     if mistakes:
-        raise AliasError("\n".join(mistakes))
+        raise AliasError(lines_of(mistakes))
     return Aliases(known, joined, in_clear)

@@ -12,6 +12,7 @@ from jwcrypto import jwk
 from gateway.bounded_files import read_file
 from gateway.login.keys import ALGORITHMS, LONGEST_FILE, KeySet, KeySetError, SigningKey, read_key_set, signing_key
 from gateway.whole_files import replace_whole
+from gateway.yaml.mistakes import Phrase
 
 FILE_MODE = 0o600
 RSA_BITS = 3_072
@@ -26,7 +27,10 @@ def make_key(algorithm: str) -> SigningKey:
 
     """
     if algorithm not in ALGORITHMS:
-        raise KeySetError(f"`{algorithm}` is none of {', '.join(ALGORITHMS)}")
+        known = ", ".join(ALGORITHMS)
+        raise KeySetError(
+            Phrase(f"`{algorithm}` is none of {known}", f"`{algorithm}` は {known} のいずれでもありません")
+        )
     if algorithm == "ES256":
         made = jwk.JWK.generate(kty="EC", crv="P-256")
     else:
@@ -44,9 +48,12 @@ def load_keys(path: Path) -> KeySet:
     try:
         return read_key_set(read_file(path, LONGEST_FILE))
     except OSError as error:
-        raise KeySetError(f"`{path}` cannot be read: {error.strerror}; `sekisho keys new` makes one") from None
-    except KeySetError as error:
-        raise KeySetError("\n".join(f"`{path}`: {line}" for line in str(error).splitlines())) from None
+        raise KeySetError(
+            Phrase(
+                f"it cannot be read: {error.strerror}; `sekisho keys new` makes one",
+                f"読めません（{error.strerror}）。`sekisho keys new` で作れます",
+            )
+        ) from None
 
 
 def save_keys(path: Path, keys: KeySet) -> None:

@@ -18,6 +18,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
 from gateway.strict_json import NotJsonError, read_json
+from gateway.yaml.mistakes import Phrase, SaidError, lines_of
 
 ALGORITHMS = ("ES256", "RS256")
 SMALLEST_RSA = 2_048
@@ -36,7 +37,7 @@ _MEMBERS = frozenset({"kty", "crv", "x", "y", "d", "k", "n", "e", "p", "q", "dp"
 _PUBLIC_MEMBERS = {"EC": ("kty", "crv", "x", "y"), "RSA": ("kty", "n", "e")}
 
 
-class KeySetError(ValueError):
+class KeySetError(SaidError):
     """A key file cannot be used; the message never holds a member's value but its `kid`."""
 
 
@@ -93,7 +94,7 @@ class KeySet:
 
         """
         if any(key.kid == known.kid for known in self.keys):
-            raise KeySetError(f"there is a key `{key.kid}` already")
+            raise KeySetError(Phrase(f"there is a key `{key.kid}` already", f"鍵 `{key.kid}` はもうあります"))
         return KeySet((*self.keys, key))
 
     def rotated(self) -> KeySet:
@@ -104,7 +105,12 @@ class KeySet:
 
         """
         if len(self.keys) < 2:
-            raise KeySetError("there is no newer key to sign with: make one with `keys new` and register it first")
+            raise KeySetError(
+                Phrase(
+                    "there is no newer key to sign with: make one with `keys new` and register it first",
+                    "新しい鍵がありません。先に `keys new` で作り、登録してください",
+                )
+            )
         return KeySet((self.keys[-1], *self.keys[:-1]))
 
     def retired(self, kid: str) -> KeySet:
@@ -115,9 +121,14 @@ class KeySet:
 
         """
         if kid not in {key.kid for key in self.keys}:
-            raise KeySetError(f"there is no key `{kid}`")
+            raise KeySetError(Phrase(f"there is no key `{kid}`", f"鍵 `{kid}` はありません"))
         if self.signing.kid == kid:
-            raise KeySetError(f"key `{kid}` signs: `keys rotate` first")
+            raise KeySetError(
+                Phrase(
+                    f"key `{kid}` signs: `keys rotate` first",
+                    f"鍵 `{kid}` は署名に使用中です。先に `keys rotate` を実行してください",
+                )
+            )
         return KeySet(tuple(key for key in self.keys if key.kid != kid))
 
 
@@ -131,46 +142,65 @@ def read_key_set(text: bytes) -> KeySet:
     try:
         said = read_json(text, LONGEST_FILE)
     except NotJsonError as error:
-        raise KeySetError(f"it cannot be read: {error}") from None
+        raise KeySetError(Phrase(f"it cannot be read: {error}", f"読み取れません（{error}）")) from None
     members = said.get("keys") if isinstance(said, dict) else None
     if not isinstance(members, list) or not members:
-        raise KeySetError("it is not a JWKS: an object with a list `keys`")
-    mistakes: list[str] = []
+        raise KeySetError(
+            Phrase(
+                "it is not a JWKS: an object with a list `keys`", "JWKS（`keys` という一覧を持つもの）ではありません"
+            )
+        )
+    mistakes: list[Phrase] = []
     keys: list[SigningKey] = []
     for position, member in enumerate(members, start=1):
         try:
             keys.append(_read_key(member))
         except KeySetError as error:
-            mistakes.append(f"key {position}: {error}")
+            mistakes.append(Phrase(f"key {position}: {error.said.en}", f"{position} 番目の鍵：{error.said.ja}"))
     kids = [key.kid for key in keys]
-    mistakes += [f"two keys have the kid `{kid}`" for kid in sorted({kid for kid in kids if kids.count(kid) > 1})]
+    mistakes += [
+        Phrase(f"two keys have the kid `{kid}`", f"`{kid}` という kid の鍵が二つあります")
+        for kid in sorted({kid for kid in kids if kids.count(kid) > 1})
+    ]
     if mistakes:
-        raise KeySetError("\n".join(mistakes))
+        raise KeySetError(lines_of(mistakes))
     return KeySet(tuple(keys))
 
 
 def _read_key(member: object) -> SigningKey:
     if not isinstance(member, Mapping):
-        raise KeySetError("it is not an object")
+        raise KeySetError(Phrase("it is not an object", "オブジェクトではありません"))
     kid, alg = member.get("kid"), member.get("alg")
     if not isinstance(kid, str) or not 0 < len(kid) <= LONGEST_KID or not kid.isascii() or not kid.isprintable():
-        raise KeySetError("it has no `kid`")
+        raise KeySetError(Phrase("it has no `kid`", "`kid` がありません"))
     if not isinstance(alg, str) or alg not in ALGORITHMS:
-        raise KeySetError(f"key `{kid}`: `alg` is none of {', '.join(ALGORITHMS)}")
+        known = ", ".join(ALGORITHMS)
+        raise KeySetError(
+            Phrase(f"key `{kid}`: `alg` is none of {known}", f"鍵 `{kid}`：`alg` は {known} のいずれかです")
+        )
     if member.get("use", "sig") != "sig":
-        raise KeySetError(f"key `{kid}`: `use` is not `sig`")
+        raise KeySetError(Phrase(f"key `{kid}`: `use` is not `sig`", f"鍵 `{kid}`：`use` が `sig` ではありません"))
     # Before it is imported: joserfc only warns of a short one.
     if member.get("kty") == "RSA" and rsa_bits(member.get("n")) < SMALLEST_RSA:
-        raise KeySetError(f"key `{kid}`: an RSA key has at least {SMALLEST_RSA} bits")
+        raise KeySetError(
+            Phrase(
+                f"key `{kid}`: an RSA key has at least {SMALLEST_RSA} bits",
+                f"鍵 `{kid}`：RSA の鍵は {SMALLEST_RSA} ビット以上にしてください",
+            )
+        )
     parts = {name: value for name, value in member.items() if name in _MEMBERS}
     if not all(isinstance(value, str) and value.isascii() and len(value) <= LONGEST_MEMBER for value in parts.values()):
-        raise KeySetError(f"key `{kid}`: its members are not a valid key")
+        raise KeySetError(_no_key(kid))
     try:
         imported = jwk.import_key(parts)
     except (JoseError, ValueError, TypeError, KeyError):
         # Their words may quote members: ours do not, and the cause is not kept.
-        raise KeySetError(f"key `{kid}`: its members are not a valid key") from None
+        raise KeySetError(_no_key(kid)) from None
     return signing_key(imported, kid, str(alg))
+
+
+def _no_key(kid: str) -> Phrase:
+    return Phrase(f"key `{kid}`: its members are not a valid key", f"鍵 `{kid}`：鍵として読み取れません")
 
 
 def signing_key(imported: object, kid: str, alg: str) -> SigningKey:
@@ -186,9 +216,16 @@ def signing_key(imported: object, kid: str, alg: str) -> SigningKey:
         else isinstance(imported, RSAKey)
     )
     if not isinstance(imported, ECKey | RSAKey) or not fits:
-        raise KeySetError(f"key `{kid}`: not of the type `{alg}` needs")
+        raise KeySetError(
+            Phrase(f"key `{kid}`: not of the type `{alg}` needs", f"鍵 `{kid}`：`{alg}` に使える種類ではありません")
+        )
     if not imported.is_private:
-        raise KeySetError(f"key `{kid}`: it has no private members, so it cannot sign")
+        raise KeySetError(
+            Phrase(
+                f"key `{kid}`: it has no private members, so it cannot sign",
+                f"鍵 `{kid}`：秘密鍵の部分がないため、署名できません",
+            )
+        )
     return SigningKey(kid, alg, imported)
 
 

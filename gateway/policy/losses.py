@@ -15,7 +15,7 @@ import msgspec
 from gateway.instant import Instant, is_instant
 from gateway.policy.policy import Policy, Source
 from gateway.strict_json import NotJsonError, read_struct
-from gateway.yaml.mistakes import Phrase
+from gateway.yaml.mistakes import Phrase, SaidError
 
 ADOPTIONS_FILE = "adopted.json"
 """The name of the file of adoptions, beside the switches'."""
@@ -140,8 +140,15 @@ Adoptions = dict[str, Adopted]
 """By the file's path."""
 
 
-class AdoptionsError(ValueError):
+class AdoptionsError(SaidError):
     """The file does not hold adoptions; the message has the remedy."""
+
+
+def _no_adoptions(why: Phrase) -> Phrase:
+    return Phrase(
+        f"not a file of adoptions ({why.en}); `sekisho policy adopt` writes one",
+        f"採用の記録ではありません（{why.ja}）。`sekisho policy adopt` が作ります",
+    )
 
 
 def read_adoptions(text: bytes) -> Adoptions:
@@ -156,9 +163,9 @@ def read_adoptions(text: bytes) -> Adoptions:
     try:
         adoptions = read_struct(text, Adoptions, LONGEST_FILE)
     except NotJsonError as error:
-        raise AdoptionsError(f"not a file of adoptions ({error}); `sekisho policy adopt` writes one") from None
+        raise AdoptionsError(_no_adoptions(Phrase(str(error), str(error)))) from None
     if not all(is_instant(adopted.at) for adopted in adoptions.values()):
-        raise AdoptionsError("not a file of adoptions: a time is wrong; `sekisho policy adopt` writes one")
+        raise AdoptionsError(_no_adoptions(Phrase("a time is wrong", "時刻が正しくありません")))
     return adoptions
 
 

@@ -22,7 +22,7 @@ from gateway.instant import Instant, is_instant
 from gateway.policy.conditions import all_needs
 from gateway.policy.policy import Policy
 from gateway.strict_json import NotJsonError, read_struct
-from gateway.yaml.mistakes import Language, Phrase, did_you_mean
+from gateway.yaml.mistakes import Phrase, SaidError, did_you_mean
 
 NAME = re.compile(r"\w[\w.-]{0,63}")
 """The shape of a switch's name; Japanese is welcome."""
@@ -64,7 +64,7 @@ class Switch(msgspec.Struct, frozen=True):
         return self.until <= self.since
 
 
-class SwitchesError(ValueError):
+class SwitchesError(SaidError):
     """The switches' file does not hold switches; the message has the remedy."""
 
 
@@ -78,12 +78,19 @@ def read_switches(text: bytes) -> dict[str, Switch]:
     try:
         switches = read_struct(text, dict[str, Switch], LONGEST_FILE)
     except NotJsonError as error:
-        raise SwitchesError(f"not a file of switches ({error}); `sekisho switch` writes one") from None
+        raise SwitchesError(_no_switches(Phrase(str(error), str(error)))) from None
     if not all(NAME.fullmatch(name) for name in switches):
-        raise SwitchesError("not a file of switches: a name is wrong; `sekisho switch` writes one")
+        raise SwitchesError(_no_switches(Phrase("a name is wrong", "名前が正しくありません")))
     if not all(is_instant(switch.since) and is_instant(switch.until) for switch in switches.values()):
-        raise SwitchesError("not a file of switches: a time is wrong; `sekisho switch` writes one")
+        raise SwitchesError(_no_switches(Phrase("a time is wrong", "時刻が正しくありません")))
     return switches
+
+
+def _no_switches(why: Phrase) -> Phrase:
+    return Phrase(
+        f"not a file of switches ({why.en}); `sekisho switch` writes one",
+        f"スイッチのファイルではありません（{why.ja}）。`sekisho switch` が作ります",
+    )
 
 
 def write_switches(switches: Mapping[str, Switch]) -> bytes:
@@ -135,13 +142,31 @@ def turned_on(switches: Mapping[str, Switch], name: str, switch: Switch) -> dict
 
     """
     if not NAME.fullmatch(name):
-        raise SwitchesError(f"`{name}` cannot name a switch: letters, digits, `_`, `.` and `-`, 64 at most")
+        raise SwitchesError(
+            Phrase(
+                f"`{name}` cannot name a switch: letters, digits, `_`, `.` and `-`, 64 at most",
+                f"`{name}` はスイッチの名前にできません。文字、数字、`_`、`.`、`-` で 64 字までです",
+            )
+        )
     if not switch.reason.strip():
-        raise SwitchesError('a switch is turned on with a reason: --reason "…"')
+        raise SwitchesError(
+            Phrase('a switch is turned on with a reason: --reason "…"', '理由が必要です。--reason "…" を付けてください')
+        )
     if not 0 < switch.until - switch.since <= LONGEST:
-        raise SwitchesError(f"a switch stays on for {LONGEST / 86_400:g} days at most: --for 72h")
+        days = f"{LONGEST / 86_400:g}"
+        raise SwitchesError(
+            Phrase(
+                f"a switch stays on for {days} days at most: --for 72h",
+                f"入れておけるのは {days} 日までです。--for 72h のように指定してください",
+            )
+        )
     if any(len(words) > LONGEST_MESSAGE for words in switch.message.values()):
-        raise SwitchesError(f"people read {LONGEST_MESSAGE} characters at most: a shorter --message")
+        raise SwitchesError(
+            Phrase(
+                f"people read {LONGEST_MESSAGE} characters at most: a shorter --message",
+                f"画面に出す文は {LONGEST_MESSAGE} 字までです。--message を短くしてください",
+            )
+        )
     rest = kept(switches, switch.since)
     wait = _after(rest.get(name), switch.since) - switch.since
     later = msgspec.structs.replace(switch, since=switch.since + wait, until=switch.until + wait)
@@ -158,7 +183,12 @@ def turned_off(switches: Mapping[str, Switch], name: str, now: Instant, by: str,
     on = on_now(switches, now)
     if name not in on:
         close = did_you_mean(name, on)
-        raise SwitchesError(f"`{name}` is not on" + ("" if close is None else f"; {close.say(Language.EN)}"))
+        raise SwitchesError(
+            Phrase(
+                f"`{name}` is not on" + ("" if close is None else f"; {close.en}"),
+                f"`{name}` は入っていません" + ("" if close is None else f"。{close.ja}"),
+            )
+        )
     return certainly_off(switches, name, now, by, reason)
 
 

@@ -15,6 +15,7 @@ from gateway.policy.losses import (
     write_adoptions,
 )
 from gateway.policy.system_whole_file import change_file
+from gateway.yaml.mistakes import Phrase
 
 
 def load_adoptions(path: Path) -> Adoptions:
@@ -29,7 +30,9 @@ def load_adoptions(path: Path) -> Adoptions:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise AdoptionsError(f"`{path}` cannot be read: {error.strerror}") from error
+        raise AdoptionsError(
+            Phrase(f"it cannot be read: {error.strerror}", f"読めません（{error.strerror}）")
+        ) from error
 
 
 def held(lost: tuple[Loss, ...], path: Path) -> tuple[Loss, ...]:

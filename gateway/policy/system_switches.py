@@ -8,6 +8,7 @@ from pathlib import Path
 from gateway.bounded_files import read_file
 from gateway.policy.switches import LONGEST_FILE, Switch, SwitchesError, merged, read_switches, write_switches
 from gateway.policy.system_whole_file import change_file
+from gateway.yaml.mistakes import Phrase
 
 
 def load_switches(path: Path) -> dict[str, Switch]:
@@ -22,7 +23,9 @@ def load_switches(path: Path) -> dict[str, Switch]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise SwitchesError(f"`{path}` cannot be read: {error.strerror}") from error
+        raise SwitchesError(
+            Phrase(f"`{path}` cannot be read: {error.strerror}", f"`{path}` を読めません（{error.strerror}）")
+        ) from error
 
 
 def change_switches(

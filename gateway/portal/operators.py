@@ -15,6 +15,8 @@ from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
 
+from gateway.yaml.mistakes import Phrase, SaidError, in_one_line
+
 TOKEN_BYTES = 32
 """Bytes of randomness in a token."""
 
@@ -77,39 +79,52 @@ def read_operators(text: str) -> Operators:
     """Return the people of a file: `name hash role …` a line; empty lines and `#` comments are passed over.
 
     Raises:
-        ValueError: every mistake, by line; neither a hash nor a token is in it.
+        SaidError: every mistake, by line; neither a hash nor a token is in it.
 
     """
     entries: dict[str, Operator] = {}
     hashes: set[str] = set()
-    mistakes: list[str] = []
+    mistakes: list[Phrase] = []
+
+    def note(number: int, what: str, japanese: str) -> None:
+        mistakes.append(Phrase(f"line {number}: {what}", f"{number} 行目：{japanese}"))
+
     for number, line in enumerate(text.splitlines(), start=1):
         entry = line.partition("#")[0].split()
         if not entry:
             continue
         if len(entry) == 1:
-            mistakes.append(f"line {number}: write a name, a token's hash and roles")
+            note(number, "write a name, a token's hash and roles", "名前、トークンのハッシュ、役割を書いてください")
             continue
         name, token_hash, *roles = entry
         unknown = [role for role in roles if role not in set(Role)]
         if _NAME.fullmatch(name) is None:
-            mistakes.append(f"line {number}: a name is letters, digits and `._@-`, at most 64")
+            note(number, "a name is letters, digits and `._@-`, at most 64", "名前は、英数字と `._@-` の 64 字までです")
         elif _HASH.fullmatch(token_hash) is None:
             # The words may stand in another order, or one may be the token itself: none is repeated.
-            mistakes.append(f"line {number}: the second word is not a token's hash, 64 hexadecimal digits")
+            note(
+                number,
+                "the second word is not a token's hash, 64 hexadecimal digits",
+                "二つ目が、トークンのハッシュ（64 桁の 16 進数）ではありません",
+            )
         elif unknown:
             meant = get_close_matches(unknown[0].lower(), list(Role), n=1)
             remedy = f", did you mean `{meant[0]}`?" if meant else f": write {', '.join(Role)}"
-            mistakes.append(f"line {number}: a word behind the hash is no role{remedy}")
+            japanese = f"`{meant[0]}` のことですか" if meant else f"{'、'.join(Role)} のいずれかを書いてください"
+            note(
+                number,
+                f"a word behind the hash is no role{remedy}",
+                f"ハッシュの後の言葉が役割ではありません。{japanese}",
+            )
         elif name in entries:
-            mistakes.append(f"line {number}: `{name}` is there twice")
+            note(number, f"`{name}` is there twice", f"`{name}` が二度あります")
         elif token_hash in hashes:
-            mistakes.append(f"line {number}: `{name}` has the token of another name")
+            note(number, f"`{name}` has the token of another name", f"`{name}` のトークンは、ほかの名前のものです")
         else:
             hashes.add(token_hash)
             entries[name] = Operator(name, frozenset(map(Role, roles)) or OLD_ROLES, token_hash)
     if mistakes:
-        raise ValueError("; ".join(mistakes))
+        raise SaidError(in_one_line(mistakes))
     return Operators(tuple(entries.values()))
 
 
@@ -121,7 +136,12 @@ def new_token(name: str, random: bytes, roles: Iterable[Role] = ()) -> tuple[str
 
     """
     if _NAME.fullmatch(name) is None:
-        raise ValueError(f"`{name}` is no name: letters, digits and `._@-`, at most 64")
+        raise SaidError(
+            Phrase(
+                f"`{name}` is no name: letters, digits and `._@-`, at most 64",
+                f"`{name}` は名前に使えません。英数字と `._@-` の 64 字までです",
+            )
+        )
     if len(random) != TOKEN_BYTES:
         raise ValueError(f"a token is made of {TOKEN_BYTES} bytes, not {len(random)}")
     token = "sekisho_" + urlsafe_b64encode(random).rstrip(b"=").decode()

@@ -100,7 +100,7 @@ from gateway.signing.profile import LONGEST_PROFILE, SHIPPED, Profile, ProfileEr
 from gateway.signing.verification import LONGEST_AUTHORITIES, AuthoritiesError, read_authorities
 from gateway.wire.http1 import WHOLE_TOKEN
 from gateway.wire.methods import METHODS, NAMED_IN_BODY
-from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, Where, did_you_mean
+from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, SaidError, Where, did_you_mean
 from gateway.yaml.read import MAX_BYTES
 
 LONGEST_SECRET = 256 * KIB
@@ -699,8 +699,13 @@ class _Reader:
                 self._reading.note(f"{at}.headers.{key}", what, remedy)
             if f"{at}.policy" in self._reading.broken:
                 continue
-            for file in (app.policy.file, app.policy.candidate):
-                if file is None or not file.name or not self._is_good(file, app, read):
+            for key, file in (("file", app.policy.file), ("candidate", app.policy.candidate)):
+                if file is None or not file.name:
+                    continue
+                if not _readable(file):
+                    self._reading.note(f"{at}.policy.{key}", *_unreadable(file))
+                    continue
+                if not self._is_good(file, app, read):
                     continue
                 self._check_contracted(app, self.known[file], at)
                 self._check_limits(app, self.known[file], at)
@@ -1518,9 +1523,10 @@ class _Reader:
                 return Aliases()
             read = read_aliases(read_file(file, LONGEST_FILE).splitlines())
         except (AliasError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error).replace("\n", "; ")
+            reason = _unfit(error) if isinstance(error, AliasError) else Phrase(str(error.strerror))
+            japanese = reason.say(Language.JA)
             self._reading.note(
-                "aliases", Phrase(f"`{file}` cannot be used: {reason}", f"`{file}` を使えません（{reason}）")
+                "aliases", Phrase(f"`{file}` cannot be used: {reason}", f"`{file}` を使えません（{japanese}）")
             )
             return Aliases()
         if read.in_clear and self._remarking:
@@ -1710,6 +1716,8 @@ def _unreadable(file: Path) -> tuple[Phrase, Phrase]:
 def _unfit(error: Exception) -> Phrase:
     """Return a fault that a reader of keys, secrets or URLs found; its words name no secret."""
     found = str(error).replace("\n", "; ")
+    if isinstance(error, SaidError):
+        return Phrase(found, error.said.say(Language.JA).replace("\n", "、"))
     return Phrase(found, f"使えません（{found}）")
 
 

@@ -30,6 +30,7 @@ from gateway.session.ledger import Disclosure
 from gateway.session.sealed_box import close_box, open_box
 from gateway.session.session import Session
 from gateway.session.ticket import Ticket, TicketSeals
+from gateway.yaml.mistakes import Phrase, SaidError, in_one_line
 
 SECRET_BYTES = 32
 """Fewest bytes of a secret."""
@@ -109,11 +110,11 @@ class Secrets:
         """Read one secret a line; empty lines and lines that begin with `#` are passed over.
 
         Raises:
-            ValueError: there is none, or one is short, too regular to be random, or there twice. Says
+            SaidError: there is none, or one is short, too regular to be random, or there twice. Says
                 each by its line, and no secret.
 
         """
-        mistakes: list[str] = []
+        mistakes: list[Phrase] = []
         found: dict[str, Secret] = {}
         for number, raw in enumerate(text.splitlines(), start=1):
             line = raw.strip()
@@ -122,18 +123,33 @@ class Secrets:
             value = line.encode()
             secret = cls._named(value)
             if len(value) < SECRET_BYTES:
-                mistakes.append(f"line {number}: a secret of {len(value)} bytes, {SECRET_BYTES} or more are needed")
+                mistakes.append(
+                    Phrase(
+                        f"line {number}: a secret of {len(value)} bytes, {SECRET_BYTES} or more are needed",
+                        f"{number} 行目の秘密は {len(value)} バイトです。{SECRET_BYTES} バイト以上にしてください",
+                    )
+                )
             elif len(set(value)) < _FEWEST_SIGNS:
                 mistakes.append(
-                    f"line {number}: a secret this regular is not random, make one with `openssl rand -hex 32`"
+                    Phrase(
+                        f"line {number}: a secret this regular is not random, make one with `openssl rand -hex 32`",
+                        f"{number} 行目の秘密は規則的すぎます。`openssl rand -hex 32` で作ってください",
+                    )
                 )
             elif secret.id in found:
-                mistakes.append(f"line {number}: a secret that is there already")
+                mistakes.append(
+                    Phrase(f"line {number}: a secret that is there already", f"{number} 行目の秘密はもうあります")
+                )
             found.setdefault(secret.id, secret)
         if not found:
-            mistakes.append("no secret, make one with `openssl rand -hex 32`")
+            mistakes.append(
+                Phrase(
+                    "no secret, make one with `openssl rand -hex 32`",
+                    "秘密がありません。`openssl rand -hex 32` で作ってください",
+                )
+            )
         if mistakes:
-            raise ValueError("; ".join(mistakes))
+            raise SaidError(in_one_line(mistakes))
         return cls(tuple(found.values()))
 
     @classmethod

@@ -42,6 +42,14 @@ class Phrase:
         return self.en
 
 
+class SaidError(ValueError):
+    """A mistake of an operator, in both languages; `str()` is the English one, which logs have."""
+
+    def __init__(self, said: Phrase | str) -> None:
+        self.said = Phrase(said) if isinstance(said, str) else said
+        super().__init__(self.said.en)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Where:
     """A place in a file, as editors count: the first character is line 1, column 1."""
@@ -158,6 +166,16 @@ def _alike(word: str, meant: str) -> Phrase:
         f"did you mean `{meant}`, which looks the same? {english}",
         f"見た目が同じ `{meant}` のことですか（{japanese}になっています）",
     )
+
+
+def lines_of(phrases: Sequence[Phrase]) -> Phrase:
+    """Return several mistakes, a line each."""
+    return Phrase("\n".join(each.en for each in phrases), "\n".join(each.say(Language.JA) for each in phrases))
+
+
+def in_one_line(phrases: Sequence[Phrase]) -> Phrase:
+    """Return several mistakes in one line."""
+    return Phrase("; ".join(each.en for each in phrases), "、".join(each.say(Language.JA) for each in phrases))
 
 
 def write(line: str) -> Phrase:

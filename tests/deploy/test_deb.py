@@ -99,6 +99,7 @@ def test_an_operator_installs_runs_upgrades_and_removes_it(deb: Path, tmp_path: 
     with booted(root, f"sekisho-deb-{os.getpid()}") as machine:
         installs_and_starts_nothing(machine)
         port = runs_as_a_service(machine)
+        reads_what_root_wrote(machine)
         upgrades(machine, newer(deb, tmp_path, "999"), root, port)
         keeps_running_if_the_new_version_refuses(machine, newer(deb, tmp_path, "1000"), root, port)
         leaves_what_is_the_operators(machine, root)
@@ -141,6 +142,24 @@ def runs_as_a_service(machine: Machine) -> int:
     machine.run(f"{ASK} http://localhost:{port}/reserve/2")
     machine.wait_for(f"cat {log}", "/reserve/2")
     return port
+
+
+def reads_what_root_wrote(machine: Machine) -> None:
+    policy, new = "/etc/sekisho/policies/facility-booking.yaml", "/etc/sekisho/audit-keys.jwks"
+    before = machine.run(f"stat -c %U:%G:%a {policy}")
+    machine.run(f"printf '\\n\\n' >> {policy}")
+    for command in (
+        f"policy fmt {policy}",
+        "keys new /etc/sekisho/client-keys.jwks",
+        "keys rotate /etc/sekisho/client-keys.jwks",
+        f"keys new {new}",
+    ):
+        machine.run(f"sekisho {command}")
+
+    assert machine.run(f"stat -c %U:%G:%a {policy}") == before == "root:sekisho:640\n"
+    for file in (policy, new, "/etc/sekisho/client-keys.jwks"):
+        machine.run(f"runuser -u sekisho -- cat {file}")
+    assert machine.run(f"stat -c %a {new}") == "600\n"
 
 
 def main_pid(machine: Machine) -> str:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from gateway.demo.signing_cards import SigningCards
 from gateway.login.jwcrypto_keys import new_key
 from gateway.process.configuration import read_configuration
-from gateway.yaml.mistakes import Mistakes
+from gateway.yaml.mistakes import Language, Mistakes
 from tests.upstream.certificates import certify
 
 PASSWORD = "correct-horse-battery-staple"
@@ -528,3 +528,16 @@ def test_a_private_operator_is_told_that_no_result_is_verified(folder: Path) -> 
 
     assert configuration is not None, mistakes.say()
     assert any("verifies no result of a private operator" in str(remark) for remark in configuration.remarks)
+
+
+def test_a_policy_that_is_not_there_is_a_mistake_of_the_settings(folder: Path) -> None:
+    """The line that names it is told, with the file that was meant."""
+    path = write(folder, "store: memory")
+    path.write_text(path.read_text().replace("policy: policy.yaml", "policy: polcy.yaml"))
+    mistakes = Mistakes()
+
+    assert read_configuration(path, mistakes, {}) is None
+    (mistake,) = mistakes
+    assert (mistake.file, mistake.line) == (str(path), 4)
+    assert "polcy.yaml`: there is no such file, did you mean `policy.yaml`?" in str(mistake)
+    assert "`policy.yaml` のことですか" in mistake.say(Language.JA)
