@@ -180,22 +180,27 @@ def named_values(query: bytes | None, names: Iterable[str]) -> Mapping[str, str]
 
 def could_be(value: str | None, allowed: Iterable[str]) -> bool:
     """Whether a careless application may take a parameter's value for one of these; `None`: it is not there."""
-    folded = plain_text(value or "").strip()
-    spelled = (value or "").lower()
-    numbers = _numbers(folded)
-    cleaned: dict[re.Pattern[str], frozenset[str]] = {}
+    said = value or ""
     for word in allowed:
         meant, dropped = _meant(word)
-        if dropped not in cleaned:
-            cleaned[dropped] = frozenset((folded, dropped.sub("", folded), dropped.sub("", spelled)))
-        if meant in cleaned[dropped]:
+        if meant in _cleaned(said, dropped):
             return True
-        if word.isascii() and word.isdigit() and int(word) in numbers:
+        if word.isascii() and word.isdigit() and int(word) in _numbers(said):
             return True
     return False
 
 
-@lru_cache(maxsize=1_024)
+@lru_cache(maxsize=64)
+def _cleaned(value: str, dropped: re.Pattern[str]) -> frozenset[str]:
+    """Return a value in folded signs, with and without those that an application drops.
+
+    The last few are remembered: each of a hundred rules asks for the same value, which may be as long as a target.
+    """
+    folded = plain_text(value).strip()
+    return frozenset((folded, dropped.sub("", folded), dropped.sub("", value.lower())))
+
+
+@lru_cache(maxsize=16_384)
 def _meant(word: str) -> tuple[str, re.Pattern[str]]:
     """Return a word of a rule in folded signs, and the signs that an application drops which expects such words.
 
@@ -213,12 +218,14 @@ def _meant(word: str) -> tuple[str, re.Pattern[str]]:
     return meant, dropped
 
 
-def _numbers(text: str) -> frozenset[int]:
-    """Return the numbers that a language may read at the beginning of a text.
+@lru_cache(maxsize=16)
+def _numbers(value: str) -> frozenset[int]:
+    """Return the numbers that a language may read at the beginning of a value.
 
     PHP takes `1x`, `01`, `+1` and `1e0` for 1. JavaScript knows `0x1`, and C takes `010` for 8. Python and Java know
     the digits of every script.
     """
+    text = plain_text(value).strip()
     if not text.isascii():
         text = "".join([str(unicodedata.decimal(sign, sign)) for sign in text])
     found = _NUMBER.match(text)

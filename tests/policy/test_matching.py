@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy.matching import MEMO_SIZE, AmbiguousQuery, PathIndex, could_be, matches, named_values
+from gateway.policy.matching import MEMO_SIZE, AmbiguousQuery, PathIndex, _cleaned, could_be, matches, named_values
 
 
 @pytest.mark.parametrize(
@@ -224,3 +224,15 @@ def test_many_parameters_cost_few_calls() -> None:
 def test_a_value_can_be_read_carelessly(value: str | None, allowed: str, *, could: bool) -> None:
     """In another case, another width, as a number, without the signs that an application drops, or as none."""
     assert could_be(value, [allowed]) is could
+
+
+def test_a_long_value_is_read_once_for_a_hundred_rules() -> None:
+    """A request with a value as long as a target costs each further rule a look-up."""
+    value = "a-" * 4_000
+    _cleaned.cache_clear()
+
+    for number in range(100):
+        could_be(value, [f"edit{number}", str(number)])
+
+    assert _cleaned.cache_info().misses == 2  # one for words with letters and digits, one for digits alone
+    assert _cleaned.cache_info().maxsize == 64
