@@ -297,9 +297,15 @@ class NotAPlace:
 _CODE = re.compile(r"\d{4,6}")
 
 
+_LONGEST_NAME = 60
+"""Signs of a text that is compared with every name; the longest name of a place has 17."""
+
+
 def find_place(written: str) -> Place | NotAPlace:
     """Return the place a policy means by a name or a code of 5 or 6 digits."""
     places = table()
+    if len(written) > _LONGEST_NAME:
+        return NotAPlace("unknown")
     if written.isascii() and _CODE.fullmatch(written):
         return _by_code(places, written)
     name = fold(written)

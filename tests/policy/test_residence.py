@@ -278,3 +278,8 @@ def test_the_table_in_the_repository_is_what_the_script_makes() -> None:
     done = subprocess.run([sys.executable, "-m", "tools.build_municipalities", "--check"], check=False, timeout=120)
 
     assert done.returncode == 0
+
+
+def test_a_text_too_long_for_a_name_is_compared_with_none() -> None:
+    """A column of Excel pasted into one value took half a minute: each name was compared with all of it."""
+    assert find_place("横浜市 " * 1_000) == NotAPlace("unknown")

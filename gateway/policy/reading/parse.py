@@ -432,21 +432,9 @@ class _PolicyReader(Reader):
             return (Allow.NOBODY if word is None else Allow(word)), ()
         names: list[str] = []
         if require_entry is not None:
-            self._no_test_in_place(require_entry.value)
-            written = self.listed(require_entry.value, Phrase("names of conditions", "条件の名前"))
+            written = self.names_of_conditions(require_entry.value)
             names += [scalar.text for scalar in written if self._known(scalar)]
         return None, tuple(dict.fromkeys(names))
-
-    def _no_test_in_place(self, node: Node) -> None:
-        places = node.items if isinstance(node, Items) else (node,)
-        for place in places:
-            if isinstance(place, Table):
-                what = Phrase("a condition in the place of its name", "条件の名前を書くところに条件そのものがあります")
-                remedy = Phrase(
-                    "put it under `conditions` and write its name here",
-                    "`conditions` に名前を付けて書き、ここにはその名前を書いてください",
-                )
-                self.mistakes.add(place.where, what, remedy)
 
     def _known(self, scalar: Scalar) -> bool:
         if scalar.text in self._reader.names:
@@ -607,8 +595,10 @@ class _PolicyReader(Reader):
 
     def _when(self, node: Node) -> str | None:
         if not isinstance(node, Scalar) or not node.text:
-            self._no_test_in_place(node)
-            self.expected(node, Phrase("the name of one condition", "条件の名前一つ"))
+            if isinstance(node, Table):
+                self.names_of_conditions(node)
+            else:
+                self.expected(node, Phrase("the name of one condition", "条件の名前一つ"))
             return None
         if not self._known(node):
             return None

@@ -273,10 +273,19 @@ class ConditionReader(Reader):
 
     def _age(self, node: Node) -> Test | None:
         bounds = ("at_least", "at_most", "below")
-        if isinstance(node, Scalar) and (meant := meant_ages(node.text)):
+        keyed = re.fullmatch(r"(at_least|at_most|below) *(\d{1,3})", node.text) if isinstance(node, Scalar) else None
+        if isinstance(node, Scalar) and (meant := f"{{{keyed[1]}: {keyed[2]}}}" if keyed else meant_ages(node.text)):
             what = Phrase(f"`{node.text}` has no key", f"`{node.text}` に項目がありません")
             fix = Fix(node.text, meant) if node.plain else None
             self.mistakes.add(node.where, what, write(f"age: {meant}"), fix)
+            return None
+        if isinstance(node, Scalar) and (alone := meant_number(node.text)):
+            what = Phrase(f"`{node.text}` has no key", f"`{node.text}` に項目がありません")
+            remedy = Phrase(
+                f"write `age: {{at_least: {alone}}}`, or `at_most`, `below` or `in`",
+                f"`age: {{at_least: {alone}}}`（以上）か、`at_most`（以下）・`below`（未満）・`in` で書いてください",
+            )
+            self.mistakes.add(node.where, what, remedy)
             return None
         table = self.table(node, (*bounds, "in", "counted_from", "on"), Phrase("keys of `age`", "`age` の項目"))
         if table is None:
@@ -805,7 +814,7 @@ class ConditionReader(Reader):
         return self.condition(scalar.text)
 
     def _group(self, entry: Entry) -> Test | None:
-        scalars = self.listed(entry.value, Phrase("names of conditions", "条件の名前"))
+        scalars = self.names_of_conditions(entry.value)
         members = [self._member(scalar) for scalar in scalars]
         ready = [member for member in members if member is not None]
         if not ready or len(ready) != len(members):

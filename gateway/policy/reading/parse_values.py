@@ -312,6 +312,25 @@ class Reader:
             )
         return found
 
+    def names_of_conditions(self, node: Node) -> list[Scalar]:
+        """Return the names of conditions that stand here; a table among them is noted, and is none."""
+        items = node.items if isinstance(node, Items) else (node,)
+        kept = tuple(item for item in items if not isinstance(item, Table))
+        for item in items:
+            if isinstance(item, Table) and item.entries and all(_is_loose(entry) for entry in item):
+                what = Phrase("braces around a list", "リストの括弧が `{}` になっています")
+                self.mistakes.add(item.where, what, write(f"[{', '.join(item.keys)}]"))
+            elif isinstance(item, Table):
+                what = Phrase("a condition in the place of its name", "条件の名前を書くところに条件そのものがあります")
+                remedy = Phrase(
+                    "put it under `conditions` and write its name here",
+                    "`conditions` に名前を付けて書き、ここにはその名前を書いてください",
+                )
+                self.mistakes.add(item.where, what, remedy)
+        if len(kept) == len(items):
+            return self.listed(node, Phrase("names of conditions", "条件の名前"))
+        return self.listed(Items(kept, node.where), Phrase("names of conditions", "条件の名前")) if kept else []
+
     def word(self, node: Node, words: tuple[str, ...], what: Phrase, *, also: tuple[str, ...] = ()) -> str | None:
         """Return one of a few words, or one of `also`, which are too many to be listed in a remedy."""
         text = self.clean(node, what)

@@ -294,7 +294,7 @@ def test_names_are_resolved_where_they_are_used() -> None:
     ("test", "said"),
     [
         ("[a]", "expected a condition, found a list"),
-        ("{age: 18}", "expected keys of `age`, found `18`"),
+        ("{age: 18}", "`18` has no key, write `age: {at_least: 18}`"),
         ("{age: {at_least: x}}", "`x` is not an age, write 0 to "),
         ("{age: {below: 0}}", "no person has this age"),
         ("{born: x}", "expected keys of `born`"),

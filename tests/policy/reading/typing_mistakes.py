@@ -969,6 +969,37 @@ _WARDS = (
 _FACTS = "subject, name, address, birthdate, gender, prefecture, municipality, municipality_code, town, town_canonical, age, signed_in_at"
 
 BOTH: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
+    (
+        "require: [市民]",
+        "require: {期間, 市民}",
+        ("7:46: braces around a list, write `[期間, 市民]`",),
+        ("7:46: リストの括弧が `{}` になっています、`[期間, 市民]` と書いてください",),
+    ),
+    *(
+        (
+            "require: [市民]",
+            f"require: [市民, {test}]",
+            ("7:51: a condition in the place of its name, put it under `conditions` and write its name here",),
+            (
+                "7:51: 条件の名前を書くところに条件そのものがあります、`conditions` に名前を付けて書き、ここにはその名前を書いてください",
+            ),
+        )
+        for test in ("not: 期間", "{network: [192.0.2.0/24]}")
+    ),
+    (
+        "{residence: {in: [横浜市]}}",
+        "{age: 18}",
+        ("4:13: `18` has no key, write `age: {at_least: 18}`, or `at_most`, `below` or `in`",),
+        (
+            "4:13: `18` に項目がありません、`age: {at_least: 18}`（以上）か、`at_most`（以下）・`below`（未満）・`in` で書いてください",
+        ),
+    ),
+    (
+        "{residence: {in: [横浜市]}}",
+        "{age: at_least 18}",
+        ("4:13: `at_least 18` has no key, write `age: {at_least: 18}`",),
+        ("4:13: `at_least 18` に項目がありません、`age: {at_least: 18}` と書いてください",),
+    ),
     *(
         (
             "[市民]",
