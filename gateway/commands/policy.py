@@ -175,7 +175,7 @@ def _trace(policy: Policy, compiled: CompiledPolicy, outcome: Outcome, said: Lan
     """Return how a failing example came to its verdict, indented below it."""
     example = outcome.example
     if door is None:
-        person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
+        person = example.person
         snapshot = compiled.within(surroundings_of(policy, example))
         text = say_explanation(explain(snapshot, example.inbound(snapshot.paths), person, example.at), said)
     else:
@@ -297,7 +297,7 @@ def explain_request(  # noqa: PLR0913, PLR0917 - one parameter an option
     if example is None:
         raise fail(mistakes)
     if app_name is None:
-        person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
+        person = example.person
         snapshot = CompiledPolicy(policy, Surroundings()).within(surroundings_of(policy, example))
         explanation = explain(snapshot, example.inbound(snapshot.paths), person, example.at)
         if strict := strict_remark(target, said):

@@ -138,7 +138,7 @@ class Door:
         owner = table.match(inbound.host, path)
         if owner not in (None, route) and not table.is_portal(path):
             return TurnedAway(HTTPStatus.OK, ANOTHER_APP)
-        person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
+        person = example.person
         found = step(inbound, _known(person, route), example.at, table)
         verdict = _verdict(found, route, inbound, person, example)
         if isinstance(verdict, TurnedAway):

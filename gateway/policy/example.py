@@ -95,6 +95,11 @@ class Example:
     looked at."""
     where: Where = field(default=Where(""), compare=False)
 
+    @property
+    def person(self) -> Identity | None:
+        """The person who is signed in, since `signed_in_ago`; `None`: nobody is."""
+        return None if self.who is None else self.who.identity(self.at - self.signed_in_ago)
+
     def inbound(self, paths: PathSettings = DEFAULT_PATHS) -> Inbound:
         """Return the request as the door would hand it on to an App with these settings."""
         path = fold_case(self.path) if paths.ignore_case else self.path

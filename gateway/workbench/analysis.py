@@ -205,7 +205,7 @@ def judge(compiled: CompiledPolicy, example: Example, language: Language, asked:
     policy = compiled.policy
     snapshot = compiled.within(surroundings_of(policy, example))
     verdict, _ = verdict_of(snapshot, example)
-    person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
+    person = example.person
     way = explain(snapshot, example.inbound(snapshot.paths), person, example.at)
     reasons = verdict.reasons if isinstance(verdict, Deny) else ()
     return Judged(

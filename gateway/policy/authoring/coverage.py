@@ -133,7 +133,7 @@ def _reached(policy: Policy, outcome: Outcome, compiled: CompiledPolicy) -> Iter
                 yield True, rule.name, Point.REFUSES
     snapshot = compiled.within(surroundings_of(policy, example))
     inbound = example.inbound(snapshot.paths)
-    person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
+    person = example.person
     now = Context(person, example.at, inbound.seen_from, snapshot.surroundings)
     # The conditions of `when` are asked of each rule up to the one that decides.
     asked = [*(() if rule is None else _named(rule)), *_whens(policy, rule, example)]

@@ -68,7 +68,7 @@ def verdict_of(compiled: CompiledPolicy, example: Example) -> tuple[Verdict, str
     rule = compiled.fitting(inbound, example.at)
     if rule is None:
         return no_rule_fits(), None
-    person = None if example.who is None else example.who.identity(example.at - example.signed_in_ago)
+    person = example.person
     verdict = rule.decide(inbound, person, example.at).verdict
     if isinstance(verdict, Permit) and verdict.limit is not None:
         verdict = counted(verdict, example, (verdict.limit,))
