@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.commands.log_files import opened_log, whole_lines
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say
 from gateway.console.refusals import Refusals, remedy
+from gateway.policy.authoring.access_lines import LONGEST_LINE
 from gateway.settings.check import read_settings
 from gateway.settings.typed import Reading
 from gateway.yaml.mistakes import Mistakes, Phrase
@@ -40,7 +41,10 @@ def apps() -> None:
 def report(
     logs: Annotated[
         list[Path] | None,
-        typer.Argument(help="Access logs, `.gz` too; without one, `access_log` of the settings.", metavar="LOG…"),
+        typer.Argument(
+            help="Access logs, `.gz` too; `-` is standard input. Without one, `access_log` of the settings.",
+            metavar="LOG…",
+        ),
     ] = None,
     days: Annotated[float, typer.Option("--days", help="The days to look back.", min=0.01, max=366.0)] = 7.0,
     config: ConfigFile = DEFAULT_CONFIG,
@@ -51,14 +55,9 @@ def report(
     """
     found = Refusals(time.time() - days * _DAY)
     for log in logs or [_own_log(config)]:
-        try:
-            with gzip.open(log, "rb") if log.suffix == ".gz" else log.open("rb") as lines:
-                for line in lines:
-                    found.take(line)
-        except (OSError, EOFError) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else "it is cut off"
-            say(f"sekisho apps: {log}: {why}", error=True)
-            raise typer.Exit(EXIT_USERS) from None
+        with opened_log(log, "apps") as lines:
+            for line in whole_lines(lines, LONGEST_LINE):
+                found.take(line)
     tongue = language()
     if not found.lines:
         nothing = Phrase(

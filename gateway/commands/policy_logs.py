@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 
 from gateway.commands.at_app import settings_with
+from gateway.commands.log_files import opened_log, whole_lines
 from gateway.commands.terminal import EXIT_USERS, fail, language, say, say_json, say_text
 from gateway.policy.authoring.access_lines import LONGEST_LINE, Logged, read_line
 from gateway.policy.authoring.replay import CandidateReport
@@ -122,25 +121,5 @@ def _lines(logs: list[Path] | None) -> Iterator[Logged | None]:
 
 
 def _of_file(file: Path) -> Iterator[bytes]:
-    if str(file) == "-":
-        yield from _bounded(sys.stdin.buffer)
-        return
-    try:
-        with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as lines:
-            yield from _bounded(lines)
-    except (OSError, EOFError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "it is cut off"
-        say(f"sekisho policy: {file}: {why}", error=True)
-        raise typer.Exit(EXIT_USERS) from None
-
-
-def _bounded(lines: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
-    """Yield lines. The rest of one that is too long is read and dropped, so that none takes much memory."""
-    while line := lines.readline(LONGEST_LINE):
-        whole = line
-        while line and not line.endswith(b"\n"):
-            line = lines.readline(LONGEST_LINE)
-            if line:
-                whole = b""
-        if whole.strip() or not whole:
-            yield whole
+    with opened_log(file, "policy") as lines:
+        yield from whole_lines(lines, LONGEST_LINE)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 
 from gateway.audit.system_segments import lines_of, segments_in
+from gateway.commands.log_files import opened_log, telling
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say, say_json
 from gateway.request.support import fold_support, support_number
 from gateway.settings.check import read_settings
@@ -85,17 +83,10 @@ def _tell(line: bytes) -> None:
 
 
 def _of_file(file: Path) -> Iterator[bytes]:
-    if str(file) == "-":
-        yield from _in_pieces(sys.stdin.buffer)
-        return
-    with _telling(file), gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as lines:
-        yield from _in_pieces(lines)
-
-
-def _in_pieces(lines: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     """Yield lines; one that is too long comes in pieces, and takes no memory."""
-    while line := lines.readline(LONGEST_LINE):
-        yield line
+    with opened_log(file, "support") as lines:
+        while line := lines.readline(LONGEST_LINE):
+            yield line
 
 
 def _of_settings(config: Path) -> list[Iterator[bytes]]:
@@ -128,18 +119,9 @@ def _has_access_log(settings: Settings) -> bool:
 
 
 def _of_trail(folder: Path) -> Iterator[bytes]:
-    with _telling(folder):
+    with telling(folder, "support"):
         for file in segments_in(folder):
             yield from lines_of(file)
-
-
-@contextmanager
-def _telling(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, EOFError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "it is cut off"
-        raise _refused(Phrase(f"{place}: {why}")) from None
 
 
 def _refused(what: Phrase) -> typer.Exit:
