@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.pipeline.visit import VISIT_HEADER, OwnPage, Visit
 from gateway.request.inbound import Inbound
+from gateway.request.media_type import content_type
 from gateway.request.target import encoded
 
 
@@ -23,10 +24,8 @@ def portal_head(visit: Visit, token: str) -> bytes:
         else (b"POST / HTTP/1.1" if visit.brings_body else b"GET / HTTP/1.1"),
         b"Host: " + inbound.host.encode(),
     ]
-    types = [value for name, value in inbound.headers if name.lower() == b"content-type"]
-    # Two of them count as none: the type of a body must not depend on its reader.
-    if own and len(types) == 1:
-        lines.append(b"Content-Type: " + types[0])
+    if own and (said := content_type(inbound.headers)):
+        lines.append(b"Content-Type: " + said)
     lines += (
         b"X-Request-Id: " + inbound.request_id.encode(),
         VISIT_HEADER.encode() + b": " + token.encode(),

@@ -7,12 +7,12 @@ pages: otherwise a foreign page's form would come back as if it were the App's.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from gateway.request.inbound import Framing, Inbound
+from gateway.request.media_type import FORM_TYPE, content_type, media_type
 from gateway.request.same_site import Sender, sender
 from gateway.wire.eucjp_ms import NAME as EUCJP_MS
 
@@ -21,8 +21,6 @@ LARGEST_KEPT = 64 * 1024
 
 MOST_FIELDS = 1_000
 """Fields of a form that is kept."""
-
-_URLENCODED = re.compile(rb"application/x-www-form-urlencoded\s*(;.*)?", re.IGNORECASE)
 
 _LABELS = {"utf-8": "UTF-8", "cp932": "Shift_JIS", "euc-jp": "EUC-JP"}
 """Our names of charsets, and those a browser knows (WHATWG Encoding Standard)."""
@@ -42,13 +40,11 @@ class KeptForm:
 
 def keepable(inbound: Inbound, origin: str) -> bool:
     """Whether this request's body is a form that may be kept, as far as its head tells."""
-    types = [value for name, value in inbound.headers if name.lower() == b"content-type"]
     return (
         inbound.method == "POST"
         and inbound.framing is Framing.COUNTED
         and 0 < inbound.length <= LARGEST_KEPT
-        and len(types) == 1
-        and _URLENCODED.fullmatch(types[0].strip()) is not None
+        and media_type(content_type(inbound.headers).decode("latin-1")) == FORM_TYPE
         and sender(inbound, origin) is Sender.OURS
     )
 

@@ -7,7 +7,7 @@ goes on with a press. Here is which requests these are, by their heads; `login/r
 from __future__ import annotations
 
 from gateway.request.inbound import Framing, Inbound
-from gateway.request.media_type import FORM_TYPE, media_type
+from gateway.request.media_type import FORM_TYPE, content_type, media_type
 from gateway.request.navigation import Navigation, navigation
 from gateway.request.same_site import Sender, sender
 
@@ -59,5 +59,5 @@ def is_press(inbound: Inbound, origin: str) -> bool:
 
 
 def _content_type(inbound: Inbound) -> str:
-    types = [value for name, value in inbound.headers if name.lower() == b"content-type"]
-    return types[0].decode("latin-1") if len(types) == 1 and len(types[0]) <= LONGEST_TYPE else ""
+    said = content_type(inbound.headers)
+    return said.decode("latin-1") if len(said) <= LONGEST_TYPE else ""

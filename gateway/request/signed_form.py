@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from gateway.request.inbound import Framing, Inbound
 from gateway.request.kept_form import CODECS, MOST_FIELDS
-from gateway.request.media_type import FORM_TYPE, media_type
+from gateway.request.media_type import FORM_TYPE, content_type, media_type
 from gateway.request.returned_form import LARGEST_RETURNED
 from gateway.request.same_site import Sender, sender
 
@@ -38,8 +38,7 @@ class Unsignable(StrEnum):
 
 def unsignable(inbound: Inbound, origin: str) -> Unsignable | None:
     """Return why a request's body cannot be signed, as far as its head tells; `None` where it can."""
-    types = [value for name, value in inbound.headers if name.lower() == b"content-type"]
-    field = types[0].decode("latin-1") if len(types) == 1 else ""
+    field = content_type(inbound.headers).decode("latin-1")
     kind = media_type(field)
     if kind == "multipart/form-data":
         return Unsignable.MULTIPART
