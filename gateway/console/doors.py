@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.portal.hosts import told_host
-from gateway.request.host import Host
-from gateway.settings.origin import DEFAULT_PORTS, authority_of, is_loopback, origin_of
+from gateway.settings.origin import authority_of, is_loopback, origin_of
 
 _FRAMES = frozenset({"iframe", "frame", "embed", "object", "fencedframe"})
 """Values of `Sec-Fetch-Dest` that stand for a place inside another page."""
@@ -37,14 +36,9 @@ def way_of(fields: Sequence[str], url: str) -> Way | None:
     if host is None:
         return None
     secure = url.startswith("https://")
-    if url and _authority(host, "https" if secure else "http") == authority_of(url):
+    if url and host.authority("https" if secure else "http") == authority_of(url):
         return Way(origin_of(url), secure=secure)
-    return Way(f"http://{_authority(host, 'http')}", secure=False) if is_loopback(host.name) else None
-
-
-def _authority(host: Host, scheme: str) -> str:
-    """Return a host and its port as browsers write them in `Origin`: without the scheme's own port."""
-    return host.name if host.port in {None, DEFAULT_PORTS[scheme]} else f"{host.name}:{host.port}"
+    return Way(f"http://{host.authority('http')}", secure=False) if is_loopback(host.name) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,10 @@ class Host(NamedTuple):
     """In lower case and without a final dot; an IPv6 address is in brackets."""
     port: int | None
 
+    def authority(self, scheme: str) -> str:
+        """Return host and port as browsers write them in `Origin`: without the scheme's own port."""
+        return self.name if self.port in {None, DEFAULT_PORTS[scheme]} else f"{self.name}:{self.port}"
+
 
 def read_host(value: bytes) -> Host | None:
     """Return the host that a Host field names, or `None` where it is not one host."""
@@ -41,6 +45,4 @@ def read_host(value: bytes) -> Host | None:
 def canonical_host(value: bytes, scheme: str) -> str | None:
     """Return a Host field's one spelling, or `None` where it is not one host."""
     host = read_host(value)
-    if host is None:
-        return None
-    return host.name if host.port in {None, DEFAULT_PORTS[scheme]} else f"{host.name}:{host.port}"
+    return None if host is None else host.authority(scheme)
