@@ -13,6 +13,7 @@ from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import AbstractConnection, SSLConnection
 from redis.asyncio.sentinel import SentinelConnectionPool
 
+from gateway import redis_client
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.redis_client import (
     Kind,
@@ -28,6 +29,7 @@ from gateway.redis_client import (
     parse_redis_url,
     tls_context,
 )
+from gateway.settings.settings import REDIS_SCHEMES
 
 
 @pytest.mark.parametrize(
@@ -198,3 +200,8 @@ async def test_a_task_that_takes_a_cancellation_for_an_answer_ends_all_the_same(
 
     assert looking.cancelled()
     assert heard == 3
+
+
+def test_the_settings_admit_the_schemes_that_a_client_connects_by() -> None:
+    """A scheme that one of the two does not know would be refused after the check, or never be allowed."""
+    assert set(redis_client._SCHEMES) == set(REDIS_SCHEMES)

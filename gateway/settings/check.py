@@ -22,6 +22,7 @@ from gateway.settings.forms import check_header_name, check_path_pattern
 from gateway.settings.origin import ascii_name, ascii_url, authority_of, host_of, is_loopback, origin_of
 from gateway.settings.settings import (
     ANY,
+    REDIS_SCHEMES,
     AppSettings,
     AppSigning,
     AppTraffic,
@@ -55,7 +56,6 @@ _PHONE = re.compile(r"\+?[0-9](?:[0-9 ()-]{3,22})[0-9]")
 _WORDS = re.compile(r"(?=.{1,255}\Z)[!-~]+(?: [!-~]+)*")
 """Words as an authorization request carries them (OpenID Connect Core 3.1.2.1), no longer than an `acr` may be."""
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
-_STORES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+sentinel", "rediss+cluster")
 
 
 def read_settings(path: Path, reading: Reading) -> Settings | None:
@@ -465,7 +465,7 @@ def _check_sessions(settings: Settings, reading: Reading) -> None:
         reading.note("sessions.stale_for", what, Phrase("make it shorter", "短くしてください"))
     if sessions.store != "memory":
         scheme = sessions.store.partition(":")[0]
-        if scheme not in _STORES or "://" not in sessions.store:
+        if scheme not in REDIS_SCHEMES or "://" not in sessions.store:
             shown = without_user(sessions.store)
             what = Phrase(f"`{shown}` is no session store", f"`{shown}` はセッションの保存先にできません")
             reading.note(

@@ -7,6 +7,7 @@ import re
 from gateway.settings.forms import check_header_name, check_path_pattern
 from gateway.settings.recipes import LEAST_BITS, bits_of, covers, path_of, whole_recipe
 from gateway.settings.settings import (
+    REDIS_SCHEMES,
     AppAccounts,
     AppSettings,
     ChangeSettings,
@@ -24,7 +25,6 @@ _TARGET = re.compile(r"/(?!/)[!-~]*")
 _PATH = re.compile(r"/(?!/)[!-\"$->@-~]*")
 _SIGN_OUT = re.compile(r"(?:/(?:\*{1,2}|[^/*?#\s]*))+(?:\?[^?#&=\s]+=[^?#&=\s]*)?")
 _COOKIE = re.compile(r"\*?" + TOKEN.decode() + r"*\*?")
-_REDIS = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+sentinel", "rediss+cluster")
 
 
 def check_accounts(app: AppSettings, at: str, reading: Reading, workers: str) -> None:
@@ -114,7 +114,7 @@ def _check_store(accounts: AppAccounts, at: str, reading: Reading, workers: str)
             f"write the whole path, as in `sqlite:{whole}`", f"`sqlite:{whole}` のように、絶対パスで書いてください"
         )
         reading.note(here, what, remedy)
-    elif not (scheme == "sqlite" and rest.startswith("/")) and not (scheme in _REDIS and rest.startswith("/")):
+    elif not (scheme == "sqlite" and rest.startswith("/")) and not (scheme in REDIS_SCHEMES and rest.startswith("/")):
         what = Phrase(f"`{url}` is no store of accounts", f"`{url}` はアカウントの保存先にできません")
         remedy = Phrase(
             "write `sqlite:/var/lib/sekisho/accounts.db` or `redis://host:6379/1`",

@@ -24,6 +24,9 @@ Words = Mapping[str, str]
 
 PORTAL_PREFIX = "/.sekisho/"
 
+REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+sentinel", "rediss+cluster")
+"""The schemes of a URL that leads to a Redis; `redis_client` connects by each."""
+
 
 class Environment(StrEnum):
     """Which Digital Authentication service."""
