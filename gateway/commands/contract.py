@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from gateway.bounded_files import MIB, read_file
-from gateway.commands.registration import apps_of, make_sheets
+from gateway.commands.registration import make_sheets
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say
 from gateway.instant import tokyo_day
 from gateway.login.agency_forms import (
@@ -30,7 +30,7 @@ from gateway.login.agency_forms import (
 )
 from gateway.login.aiohttp_transactions import DAYS, PrometheusError, ask_transactions
 from gateway.login.registration import fields_of, sheets_json
-from gateway.process.configuration import read_configuration
+from gateway.process.configuration import apps_of, read_configuration
 from gateway.strict_json import read_json
 from gateway.yaml.mistakes import Mistakes, Phrase
 

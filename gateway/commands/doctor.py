@@ -32,7 +32,7 @@ from gateway.login.aiohttp_doctor import (
 from gateway.login.doctor import Finding, Level, certificate_finding, passed, sentinels_finding, trial_finding
 from gateway.login.redis_pending import RedisPendingStore
 from gateway.process.account_stores import open_account_store
-from gateway.process.configuration import Configuration, read_configuration
+from gateway.process.configuration import Configuration, apps_of, read_configuration
 from gateway.redis_client import Kind, ask_sentinels, close_redis, make_redis, parse_redis_url
 from gateway.request.inbound import Inbound
 from gateway.request.target import Target
@@ -105,7 +105,7 @@ async def examine(configuration: Configuration) -> AsyncIterator[Finding]:
         keys = configuration.client_keys.get(client_id)
         if keys is None:
             continue
-        apps = [app for app in settings.apps if (app.client or settings.provider).client_id == client_id]
+        apps = apps_of(settings, client_id)
         credentials = configuration.via_credentials.get(client_id)
         async for finding in examine_client(client, keys, apps, settings.prefix, credentials):
             yield finding

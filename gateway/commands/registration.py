@@ -13,8 +13,7 @@ from gateway.login.agency_forms import KEYS
 from gateway.login.keys import KeySet
 from gateway.login.registration import Sheet, registration_sheet, sheet_text, sheets_json
 from gateway.policy.decide import CompiledPolicy
-from gateway.process.configuration import Configuration, read_configuration
-from gateway.settings.settings import AppSettings, Settings
+from gateway.process.configuration import Configuration, apps_of, read_configuration
 from gateway.yaml.mistakes import Mistakes
 
 
@@ -53,11 +52,6 @@ def _save(sheets: list[Sheet], file: Path) -> None:
     except OSError as error:
         say(f"{file}: {error.strerror}", error=True)
         raise typer.Exit(EXIT_USERS) from None
-
-
-def apps_of(settings: Settings, client_id: str) -> list[AppSettings]:
-    """Return the Apps that share a client."""
-    return [app for app in settings.apps if (app.client or settings.provider).client_id == client_id]
 
 
 def make_sheets(configuration: Configuration) -> list[Sheet]:

@@ -46,7 +46,7 @@ from gateway.login.aliases import LONGEST_FILE, Alias, AliasError, lines_naming,
 from gateway.observe.events import Event
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.process.account_stores import open_account_store
-from gateway.process.configuration import Configuration, client_of, read_configuration
+from gateway.process.configuration import Configuration, apps_of, read_configuration
 from gateway.redis_client import close_redis, make_redis, parse_redis_url
 from gateway.session.redis_sessions import Sessions
 from gateway.session.session import SubjectSessions
@@ -162,8 +162,8 @@ def _account_stores(configuration: Configuration, client: str) -> dict[str, Acco
         app.name: open_account_store(
             app.accounts.store, configuration.account_keys[app.name], configuration.account_redis[app.name]
         )
-        for app in settings.apps
-        if app.accounts is not None and app.accounts.store.url != "memory" and client_of(settings, app) == client
+        for app in apps_of(settings, client)
+        if app.accounts is not None and app.accounts.store.url != "memory"
     }
 
 

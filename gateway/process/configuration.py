@@ -566,6 +566,11 @@ def client_of(settings: Settings, app: AppSettings) -> str:
     return (app.client or settings.provider).client_id
 
 
+def apps_of(settings: Settings, client_id: str) -> list[AppSettings]:
+    """Return the Apps that share a client."""
+    return [app for app in settings.apps if client_of(settings, app) == client_id]
+
+
 def fleet_file(settings: Settings, sign_outs: Path | None) -> Path | None:
     """Return the file of the fleet's switches, beside the sign-outs that wait: one for each store."""
     store = sha256(settings.sessions.store.encode()).hexdigest()[:12]
