@@ -22,18 +22,17 @@ from gateway.errors import StoreUnavailableError
 from gateway.instant import Instant
 from gateway.observe.events import Event
 from gateway.pipeline.urls import UNLINK
-from gateway.pipeline.visit import AccountAsk, AccountPage, Trouble, TroublePage, Visit
+from gateway.pipeline.visit import AccountAsk, AccountPage, Visit
 from gateway.portal import pages
 from gateway.portal.cookies import expire_application_cookies
 from gateway.portal.once import NONCE_BYTES, make_token, name_to_spend, word_of
 from gateway.portal.pages import AccountChoice, Page
-from gateway.portal.sign_in_offer import person_of
 from gateway.request.navigation import Navigation, is_surely_a_navigation, navigation
 from gateway.request.rates import Rate
 from gateway.request.same_site import Sender, sender
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
-from gateway.session.session import Found, Limited, Session, SessionState, Unavailable
+from gateway.session.session import Found, Session, SessionState
 from gateway.session.ticket import TICKET_BYTES, Ticket, new_ticket
 
 ATTEMPTS_PER_ADDRESS = 30
@@ -182,8 +181,7 @@ class AccountPages:
         if held is None or name is None or not pressed:
             return await self._ask_to_end(visit, route, word, again=True)
         if (wait := self._ends.take(visit.inbound.client_address, now)) is not None:
-            busy = TroublePage(Trouble.TOO_MANY_REQUESTS, HTTPStatus.TOO_MANY_REQUESTS, wait)
-            return self._tools.page(visit, pages.trouble(visit, busy))
+            return self._tools.page(visit, pages.busy(visit, wait))
         if not await self._tools.spend(name, now):
             return await self._ask_to_end(visit, route, word, again=True)
         return await self._end(visit, person, held)
@@ -256,8 +254,7 @@ class AccountPages:
         self, visit: Visit, person: _Person, said: Mapping[str, str], target: str, *, required: bool
     ) -> web.StreamResponse:
         if (wait := self._attempts.take(visit.inbound.client_address, self._tools.clock())) is not None:
-            busy = TroublePage(Trouble.TOO_MANY_REQUESTS, HTTPStatus.TOO_MANY_REQUESTS, wait)
-            return self._tools.page(visit, pages.trouble(visit, busy))
+            return self._tools.page(visit, pages.busy(visit, wait))
         session = person.found.session
         result = await self._linking.link(
             person.route, visit.inbound, session, person.ticket, said.get("user", ""), said.get("password", "")
@@ -342,16 +339,11 @@ class AccountPages:
             StoreUnavailableError: it cannot be said who is.
 
         """
-        session = await self._tools.session(visit)
-        if isinstance(session, Unavailable):
-            raise StoreUnavailableError
-        if isinstance(session, Limited):
-            busy = TroublePage(Trouble.TOO_MANY_REQUESTS, HTTPStatus.TOO_MANY_REQUESTS, session.retry_after)
-            return pages.trouble(visit, busy)
+        found = pages.person_or_page(visit, await self._tools.session(visit), route, lambda: pages.me_of_nobody(visit))
+        if isinstance(found, Page):
+            return found
         ticket = self._tools.ticket(visit)
-        if not isinstance(session, Found) or person_of(session, route) is None or ticket is None:
-            return pages.me_of_nobody(visit)
-        return _Person(route, session, ticket)
+        return pages.me_of_nobody(visit) if ticket is None else _Person(route, found, ticket)
 
     def _mark(self, person: _Person) -> str:
         return self._linking.marks(person.route, person.found.session).first

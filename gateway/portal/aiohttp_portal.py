@@ -887,8 +887,7 @@ class Portal:
         if name is None or ticket is None or not pressed:
             return self._page(visit, self._offer_to_show(visit, held))
         if (wait := self._shown.take(visit.inbound.client_address, now)) is not None:
-            busy = TroublePage(Trouble.TOO_MANY_REQUESTS, HTTPStatus.TOO_MANY_REQUESTS, wait)
-            return self._page(visit, pages.trouble(visit, busy))
+            return self._page(visit, pages.busy(visit, wait))
         if not await self._spend(name, now):
             return self._page(visit, self._offer_to_show(visit, held))
         person = held.identity
@@ -905,14 +904,8 @@ class Portal:
 
         """
         session = await self._session(visit)
-        if isinstance(session, Unavailable):
-            raise StoreUnavailableError
-        if isinstance(session, Limited):
-            busy = TroublePage(Trouble.TOO_MANY_REQUESTS, HTTPStatus.TOO_MANY_REQUESTS, session.retry_after)
-            return pages.trouble(visit, busy)
-        if person_of(session, visit.route) is None or not isinstance(session, Found):
-            return pages.me_of_nobody(visit)
-        return session.session
+        found = pages.person_or_page(visit, session, visit.route, lambda: pages.me_of_nobody(visit))
+        return found.session if isinstance(found, Found) else found
 
     def _offer_to_show(self, visit: Visit, held: Session) -> Page:
         """Return the page with the button; without one where nothing tells the person from a script."""

@@ -20,7 +20,6 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 from gateway.audit.entry import Action, Entry, Outcome
-from gateway.errors import StoreUnavailableError
 from gateway.instant import Instant
 from gateway.login.return_to import SIGN
 from gateway.login.returned import RETURNED_SECONDS, ReturnedForms, SignedForm
@@ -29,11 +28,10 @@ from gateway.observe.events import Event
 from gateway.observe.otel_spans import note
 from gateway.pipeline.problem import problem
 from gateway.pipeline.urls import SIGNATURES
-from gateway.pipeline.visit import REASON_HEADER, NotSignablePage, SignFormPage, Trouble, TroublePage, Visit
+from gateway.pipeline.visit import REASON_HEADER, NotSignablePage, SignFormPage, Visit
 from gateway.portal import pages
 from gateway.portal.cookies import set_cookie
 from gateway.portal.pages import Page, SignedText
-from gateway.portal.sign_in_offer import person_of
 from gateway.request.inbound import Inbound
 from gateway.request.navigation import is_surely_a_navigation
 from gateway.request.rates import Rate
@@ -42,7 +40,7 @@ from gateway.request.signed_form import Unsignable, signed_fields
 from gateway.request.target import Target, canonical
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
-from gateway.session.session import Found, Limited, Session, SessionState, Unavailable
+from gateway.session.session import Found, Session, SessionState
 from gateway.settings.settings import AppSigning, ConsentSettings
 from gateway.signing.asked import (
     LARGEST_REQUEST,
@@ -382,15 +380,11 @@ class SigningPages:
             StoreUnavailableError: the store does not answer.
 
         """
-        session = await self._tools.session(visit)
-        if isinstance(session, Unavailable):
-            raise StoreUnavailableError
-        if isinstance(session, Limited):
-            busy = TroublePage(Trouble.TOO_MANY_REQUESTS, HTTPStatus.TOO_MANY_REQUESTS, session.retry_after)
-            return pages.trouble(visit, busy)
-        if person_of(session, visit.route) is None or not isinstance(session, Found):
-            return pages.sign_needs_person(visit, target or pages.home_of(visit.route))
-        return session.session
+        session, home = await self._tools.session(visit), pages.home_of(visit.route)
+        found = pages.person_or_page(
+            visit, session, visit.route, lambda: pages.sign_needs_person(visit, target or home)
+        )
+        return found.session if isinstance(found, Found) else found
 
     def _ended(self, visit: Visit, ended: Ended) -> web.Response:
         response = self._ended_page(visit, ended)

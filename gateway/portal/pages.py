@@ -7,12 +7,13 @@ and `aiohttp_portal` sends.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from urllib.parse import quote
 
 from gateway.accounts import accounts
+from gateway.errors import StoreUnavailableError
 from gateway.identity import NOT_TOLD, AccountKind, Gender, Identity, Role
 from gateway.instant import Instant
 from gateway.language import COOKIE
@@ -44,7 +45,7 @@ from gateway.request.support import support_number
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.ledger import Disclosure
-from gateway.session.session import Found, Gone, Session
+from gateway.session.session import Found, Gone, Limited, Session, SessionState, Unavailable
 from gateway.session.ticket import cookies_named
 from gateway.settings.settings import Ask, ConsentSettings, ContactSettings, Words
 from gateway.signing.signature import SignOutcome
@@ -413,6 +414,27 @@ def refusal(
     }
     page = _page("refusal", deny.status, language, "refusal.title.other", values, deny.retry_after)
     return replace(page, title=own.text if own and own.language == language else title)
+
+
+def busy(visit: Visit, wait: int) -> Page:
+    """Say that there were too many requests, and how many seconds to wait."""
+    return trouble(visit, TroublePage(Trouble.TOO_MANY_REQUESTS, HTTPStatus.TOO_MANY_REQUESTS, wait))
+
+
+def person_or_page(visit: Visit, session: SessionState, route: Route, nobody: Callable[[], Page]) -> Found | Page:
+    """Return the session of the person who is signed in at an App, or the page that says why there is none.
+
+    Raises:
+        StoreUnavailableError: the store does not say whether there is one.
+
+    """
+    if isinstance(session, Unavailable):
+        raise StoreUnavailableError
+    if isinstance(session, Limited):
+        return busy(visit, session.retry_after)
+    if not isinstance(session, Found) or person_of(session, route) is None:
+        return nobody()
+    return session
 
 
 def trouble(visit: Visit, page: TroublePage) -> Page:
