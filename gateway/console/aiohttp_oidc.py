@@ -24,6 +24,7 @@ from gateway.login.pending import SECRET_BYTES, random_name
 from gateway.login.service import verified
 from gateway.observe.events import Event
 from gateway.portal.aiohttp_management import CONSOLE
+from gateway.portal.aiohttp_pages import redirect
 from gateway.portal.cookies import expire_cookie, set_cookie
 from gateway.portal.operators import Operator
 from gateway.settings.settings import ConsoleOidcSettings, ProviderSettings
@@ -98,7 +99,7 @@ class OidcSignIn:
             verifier=verifier,
             assurance={},
         )
-        response = web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: url})
+        response = redirect(url)
         # `Lax`: the provider's redirect back is a navigation from another site.
         line = set_cookie(
             cookie_name(visitor.way, LOGIN_COOKIE), browser, secure=visitor.way.secure, max_age=int(LIFETIME)

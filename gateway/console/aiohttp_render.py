@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import cache, partial
 from hashlib import sha256
-from http import HTTPStatus
 from types import MappingProxyType
 from urllib.parse import urlencode
 
@@ -18,7 +17,14 @@ from gateway.console.routes import Place, menu_for, route_of
 from gateway.console.screen import LONGEST_REASON, Screen
 from gateway.console.sign_ins import SignIn
 from gateway.portal.aiohttp_management import CONSOLE
-from gateway.portal.aiohttp_pages import STATIC_SECONDS, Asset, content_security_policy, environment_of, read_asset
+from gateway.portal.aiohttp_pages import (
+    STATIC_SECONDS,
+    Asset,
+    content_security_policy,
+    environment_of,
+    read_asset,
+    redirect,
+)
 from gateway.portal.language import Language
 from gateway.portal.operators import Role
 from gateway.workbench.grammar import grammar
@@ -129,7 +135,7 @@ def render_text(screen: Screen, language: Language, here: Place | None, sign_in:
 
 def see_other(place: Place, query: Mapping[str, str] | None = None) -> web.Response:
     """Send the browser to a page by GET, so that a reload does not press a button again."""
-    return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: _url(place, query)})
+    return redirect(_url(place, query))
 
 
 def _url(place: str, query: Mapping[str, str] | None = None) -> str:

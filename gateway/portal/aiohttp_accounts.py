@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from urllib.parse import parse_qs
 
 import structlog
@@ -24,8 +23,9 @@ from gateway.observe.events import Event
 from gateway.pipeline.urls import UNLINK
 from gateway.pipeline.visit import AccountAsk, AccountPage, Visit
 from gateway.portal import pages
+from gateway.portal.aiohttp_pages import redirect
 from gateway.portal.cookies import expire_application_cookies
-from gateway.portal.once import NONCE_BYTES, make_token, name_to_spend, word_of
+from gateway.portal.once import NONCE_BYTES, is_own_press, make_token, name_to_spend, word_of
 from gateway.portal.pages import AccountChoice, Page
 from gateway.request.navigation import Navigation, is_surely_a_navigation, navigation
 from gateway.request.rates import Rate
@@ -177,7 +177,7 @@ class AccountPages:
         word, now = said.get("link", ""), self._tools.clock()
         held = await self._named(person, word)
         name = name_to_spend(said.get("token", ""), person.ticket, _page_of(route, word), now)
-        pressed = is_surely_a_navigation(visit.inbound) and sender(visit.inbound, visit.route.origin) is Sender.OURS
+        pressed = is_own_press(visit.inbound, visit.route.origin)
         if held is None or name is None or not pressed:
             return await self._ask_to_end(visit, route, word, again=True)
         if (wait := self._ends.take(visit.inbound.client_address, now)) is not None:
@@ -271,7 +271,7 @@ class AccountPages:
         # The application's sessions of this browser are the former account's, and their cookies the former ticket's.
         await self.leave(visit, await self.open_sessions(visit))
         location = self._tools.safe_return(person.route, target or None)
-        response = web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: location})
+        response = redirect(location)
         await self._renew(visit, person, response)
         return response
 

@@ -28,6 +28,7 @@ from gateway.instant import Instant, tokyo_time
 from gateway.observe.events import Event
 from gateway.observe.merge import Families
 from gateway.observe.prometheus_text import OPENMETRICS, TEXT, expose, wants_openmetrics
+from gateway.portal.aiohttp_pages import redirect
 from gateway.portal.asyncio_refusals import RefusalRecord
 from gateway.portal.attempts import TokenCheck, Wait
 from gateway.portal.hosts import may_ask
@@ -107,7 +108,7 @@ def make_management(
     if console is not None:
 
         async def to_console(_request: web.Request) -> web.Response:
-            return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: CONSOLE})
+            return redirect(CONSOLE)
 
         app.router.add_get(CONSOLE.removesuffix("/"), to_console)
         app.add_subapp(CONSOLE, console)

@@ -7,11 +7,12 @@ import re
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from http import HTTPStatus
 from importlib.resources import files
 from types import MappingProxyType
 
 import jinja2
-from aiohttp import web
+from aiohttp import hdrs, web
 from markupsafe import Markup, escape
 
 from gateway.portal.language import Language, Said
@@ -30,6 +31,11 @@ NOTICES = 256
 """Rendered notices that are kept."""
 
 _OF_ONE_REQUEST = frozenset({"number", "request_id"})
+
+
+def redirect(location: str) -> web.Response:
+    """Send the browser on with a GET (RFC 9110 section 15.4.4). Not raised: an exception would lose our cookies."""
+    return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: location})
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ from gateway.policy.subject_code import show_code, subject_code
 from gateway.policy.verdict import Deny, Permit
 from gateway.portal import pages
 from gateway.portal.aiohttp_accounts import AccountPages, AccountTools
-from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages, colour_sheet
+from gateway.portal.aiohttp_pages import STATIC_SECONDS, Pages, colour_sheet, redirect
 from gateway.portal.aiohttp_signing import LARGEST_ASKED, PageTools, SigningPages, SigningServices, problem_for
 from gateway.portal.cookies import (
     clear_site_data,
@@ -101,7 +101,7 @@ from gateway.portal.cookies import (
     set_cookie,
 )
 from gateway.portal.messages import offered
-from gateway.portal.once import NONCE_BYTES, make_token, name_to_spend
+from gateway.portal.once import NONCE_BYTES, is_own_press, make_token, name_to_spend
 from gateway.portal.pages import Page
 from gateway.portal.sign_in_offer import NothingToAsk, SignInOffer, next_offer, offer_for, person_of, redecide
 from gateway.portal.visits import VisitTable
@@ -571,7 +571,7 @@ class Portal:
         visit = request[_VISIT]
         target = self._sign_in.safe_return(visit.route, _target_of(visit))
         if self._waiting.name_in(target):
-            return _redirect(target)
+            return redirect(target)
         session = await self._session(visit)
         outcome = next_offer(visit, target, "GET", session, self._clock(), self._table())
         return await self._offer(visit, outcome, target, shown=frozenset())
@@ -726,7 +726,7 @@ class Portal:
                     other_person=outcome.other_person,
                     seconds=round(outcome.seconds, 3),
                 )
-                response = _redirect(outcome.return_to)
+                response = redirect(outcome.return_to)
                 self._set(response, visit, route.session_cookie, self._table().seals.cookie(outcome.ticket))
                 if outcome.cookie is not None:
                     self._set(response, visit, route.pending_cookie, outcome.cookie, BROWSER_COOKIE_SECONDS)
@@ -739,7 +739,7 @@ class Portal:
                 return response
             case AlreadySignedIn():
                 self._tell(visit, "already_signed_in")
-                return _redirect(outcome.return_to)
+                return redirect(outcome.return_to)
             case Failed():
                 return await self._sign_in_failed(visit, outcome)
             case _:
@@ -779,7 +779,7 @@ class Portal:
             response = self._page(visit, pages.signed_out(visit, ended.location))
             response.headers["Refresh"] = f"{REST_AT_SIGN_OUT}; url={ended.location}"
         else:
-            response = _redirect(ended.location or self._prefix + SIGNED_OUT)
+            response = redirect(ended.location or self._prefix + SIGNED_OUT)
         self._clear(response, visit)
         self._expire(response, visit, visit.route.session_cookie)
         self._expire_application_cookies(response, visit)
@@ -847,7 +847,7 @@ class Portal:
         here = [route for route in self._table().routes if route.host == visit.route.host]
         if not any(wanted in offered(route.app.languages) for route in here):
             raise web.HTTPNotFound
-        response = _redirect(self._page_before(visit))
+        response = redirect(self._page_before(visit))
         name = (visit.route.cookie_prefix + COOKIE).decode()
         secure = visit.route.app.secure
         # A form that comes back from another site meets a page of ours too.
@@ -883,7 +883,7 @@ class Portal:
         ticket = self._ticket(visit)
         now = self._clock()
         name = None if ticket is None else name_to_spend(form.get("token", ""), ticket, ME, now)
-        pressed = is_surely_a_navigation(visit.inbound) and sender(visit.inbound, visit.route.origin) is Sender.OURS
+        pressed = is_own_press(visit.inbound, visit.route.origin)
         if name is None or ticket is None or not pressed:
             return self._page(visit, self._offer_to_show(visit, held))
         if (wait := self._shown.take(visit.inbound.client_address, now)) is not None:
@@ -987,9 +987,9 @@ class Portal:
                 return await self._begin(visit, outcome, back, anew=anew)
             case NothingToAsk():
                 if not waiting or not self._may_wait(visit, waiting):
-                    return _redirect(target)
+                    return redirect(target)
                 kept_here = await self._waiting.keep_here(visit.route, visit.inbound, target, waiting)
-                response = _redirect(target if kept_here is None else kept_here.page)
+                response = redirect(target if kept_here is None else kept_here.page)
                 if kept_here is not None and kept_here.cookie is not None:
                     self._set(response, visit, visit.route.pending_cookie, kept_here.cookie, BROWSER_COOKIE_SECONDS)
                 return response
@@ -1061,7 +1061,7 @@ class Portal:
         match outcome:
             case Begun():
                 self._tell(visit, "begun", app, rule=str(offer.challenge.rule), reason=offer.challenge.reason.value)
-                response = _redirect(outcome.location)
+                response = redirect(outcome.location)
                 if outcome.cookie is not None:
                     # This browser's first sign-in here: a worker that was registered before there was a gateway to
                     # refuse it would see the callback.
@@ -1322,11 +1322,6 @@ def _is_for_pages(visit: Visit, prefix: str) -> bool:
     """Whether a URL of ours is no page: a style sheet, a picture, keys."""
     own = isinstance(visit.purpose, OwnPage)
     return own and kind_of(visit.inbound.target.path.removeprefix(prefix)) is not Kind.PAGE
-
-
-def _redirect(location: str) -> web.Response:
-    """Send the browser on with a GET (RFC 9110 section 15.4.4). Not raised: an exception would lose our cookies."""
-    return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: location})
 
 
 def _plain(visit: Visit, refused: web.HTTPException) -> Page:

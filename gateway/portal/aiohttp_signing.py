@@ -30,10 +30,11 @@ from gateway.pipeline.problem import problem
 from gateway.pipeline.urls import SIGNATURES
 from gateway.pipeline.visit import REASON_HEADER, NotSignablePage, SignFormPage, Visit
 from gateway.portal import pages
+from gateway.portal.aiohttp_pages import redirect
 from gateway.portal.cookies import set_cookie
+from gateway.portal.once import is_own_press
 from gateway.portal.pages import Page, SignedText
 from gateway.request.inbound import Inbound
-from gateway.request.navigation import is_surely_a_navigation
 from gateway.request.rates import Rate
 from gateway.request.same_site import Sender, sender
 from gateway.request.signed_form import Unsignable, signed_fields
@@ -182,7 +183,7 @@ class SigningPages:
             self._tell(visit, "no_room", Ended(SignOutcome.NO_ROOM, signature))
             return self._ended(visit, Ended(SignOutcome.NO_ROOM))
         self._tell(visit, "asked", Ended(SignOutcome.BEGUN, signature))
-        return _redirect(self._page_of(signature))
+        return redirect(self._page_of(signature))
 
     async def page(self, visit: Visit, request: web.Request) -> web.StreamResponse:
         """Show the document, or what has become of its signature."""
@@ -220,7 +221,7 @@ class SigningPages:
         if isinstance(started, Ended):
             return await self._answer(visit, started)
         self._tell(visit, "begun", Ended(SignOutcome.BEGUN, started.signature, transaction=started.transaction))
-        response = _redirect(started.location)
+        response = redirect(started.location)
         self._bind(response, visit, started)
         return response
 
@@ -246,8 +247,8 @@ class SigningPages:
         signature = ended.signature
         if ended.outcome is SignOutcome.SIGNED and signature is not None:
             if signature.form is not None:
-                return _redirect(self._page_of(signature))
-            return _redirect(signature.return_to)
+                return redirect(self._page_of(signature))
+            return redirect(signature.return_to)
         return self._ended(visit, ended)
 
     async def _state(self, visit: Visit, signature: Signature) -> web.StreamResponse:
@@ -336,7 +337,7 @@ class SigningPages:
         person = await self._person(visit)
         if isinstance(person, Page):
             return self._tools.page(visit, person)
-        pressed = is_surely_a_navigation(visit.inbound) and sender(visit.inbound, visit.route.origin) is Sender.OURS
+        pressed = is_own_press(visit.inbound, visit.route.origin)
         if not pressed:
             return self._tools.page(visit, pages.withdraw(visit, route, consent, done=False))
         entry = Entry(
@@ -654,10 +655,6 @@ def _one(inbound: Inbound, name: str) -> str:
     except ValueError:
         return ""
     return values[0] if len(values) == 1 else ""
-
-
-def _redirect(location: str) -> web.Response:
-    return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: location})
 
 
 def _json(said: Mapping[str, object], status: HTTPStatus) -> web.Response:

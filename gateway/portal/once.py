@@ -14,6 +14,9 @@ from base64 import urlsafe_b64encode
 from hashlib import sha256
 
 from gateway.instant import Instant
+from gateway.request.inbound import Inbound
+from gateway.request.navigation import is_surely_a_navigation
+from gateway.request.same_site import Sender, sender
 from gateway.session.ticket import Ticket
 
 TOKEN_SECONDS = 300
@@ -31,6 +34,11 @@ WORD_SIGNS = 32
 """Signs of the word that names a thing of a session in a URL: 128 bits."""
 
 _WORDS = b"sekisho.word.v1:"
+
+
+def is_own_press(inbound: Inbound, origin: str) -> bool:
+    """Whether a person has surely pressed a button of a page of this origin: no script and no other site sent it."""
+    return is_surely_a_navigation(inbound) and sender(inbound, origin) is Sender.OURS
 
 
 def make_token(ticket: Ticket, page: str, now: Instant, nonce: bytes) -> str:
