@@ -168,19 +168,20 @@ class _Stray(io.TextIOBase):
 
 
 def _uncaught(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
-    structlog.get_logger().error(Event.UNCAUGHT, error=type(error).__name__, where=where_it_failed(error))
+    _tell(type(error), error)
 
 
 def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    error = unraisable.exc_value
-    name = unraisable.exc_type.__name__
-    structlog.get_logger().error(Event.UNCAUGHT, error=name, where="" if error is None else where_it_failed(error))
+    _tell(unraisable.exc_type, unraisable.exc_value)
 
 
 def _of_a_thread(args: threading.ExceptHookArgs) -> None:
-    error = args.exc_value
-    name = args.exc_type.__name__
-    structlog.get_logger().error(Event.UNCAUGHT, error=name, where="" if error is None else where_it_failed(error))
+    _tell(args.exc_type, args.exc_value)
+
+
+def _tell(kind: type[BaseException], error: BaseException | None) -> None:
+    where = "" if error is None else where_it_failed(error)
+    structlog.get_logger().error(Event.UNCAUGHT, error=kind.__name__, where=where)
 
 
 def _never_raising(least: int) -> type:
