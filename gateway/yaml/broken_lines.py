@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from gateway.yaml.mistakes import Fix, Mistakes, Phrase, Where, write
+from gateway.yaml.mistakes import Fix, Mistakes, Phrase, Where, quoted, write
 from gateway.yaml.slips import quoted_line
 
 LONGEST = 200_000
@@ -330,7 +330,7 @@ def _pairs(line: str, below: str) -> Iterator[_Mending]:
     opened, closed = _structure(value).count("{"), _structure(value).count("}")
     closing = "" if closed > opened else "}"
     table = f"{key}: {{{inner}: {value}{closing}"
-    text = f"{key}: {_quoted(f'{inner}: {value}')}"
+    text = f"{key}: {quoted(f'{inner}: {value}')}"
     remedy = Phrase(
         f"write `{table}`, or `{text}` if it is one text", f"`{table}` か、一つの文なら `{text}` と書いてください"
     )
@@ -352,7 +352,7 @@ def _values(line: str) -> Iterator[_Mending]:
     found = _FLOW_INDICATOR.search(line)
     if found is not None:
         value = found["value"].rstrip()
-        mended = f"{line[: found.end('before')]}{_quoted(value)}{line[found.end('before') + len(value) :]}"
+        mended = f"{line[: found.end('before')]}{quoted(value)}{line[found.end('before') + len(value) :]}"
         yield _Mending(mended, _bare(value[0]), column=found.end("before"))
     found = _BLOCK_VALUE.match(line)
     if found is not None and found["key"] not in _OF_ONE_TEXT and (behind := _behind_brackets(found["value"])):
@@ -365,7 +365,7 @@ def _values(line: str) -> Iterator[_Mending]:
         flow = value[0] in "[{" and re.match(r"\[[^\]]*\]\s*[^\s#,]|\{[^}:]*\}\s*[^\s#,]", value) is None
         if not flow and (sign is not None or value[0] in "@%`&!|>*[]{}-"):
             yield _Mending(
-                f"{found['before']}{_quoted(value)}",
+                f"{found['before']}{quoted(value)}",
                 (_bare(shown) if sign is None else _unquoted(shown)),
                 column=column,
             )
@@ -395,11 +395,6 @@ def _behind(line: str, place: int, text: str) -> _Mending:
         f"`{text}` behind a closed bracket begins no comment", f"閉じた括弧の後ろの「{text}」は注釈になりません"
     )
     return _Mending(f"{kept}  # {said}", what, certain=False, column=place)
-
-
-def _quoted(sentence: str) -> str:
-    escaped = sentence.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _structure(line: str) -> str:
@@ -439,7 +434,7 @@ def _brackets(line: str) -> Iterator[_Mending]:
         swallowed = _VALUE_WITH_NUMBER.search(line)
         if swallowed is not None and any(_OPEN[sign] in swallowed["rest"] for sign, _ in waiting):
             number = Phrase("a ` #` begins a comment", "` #` から後ろは注釈になります")
-            mended = f"{line[: swallowed.start('value')]}{_quoted(swallowed['value'])}{line[swallowed.end('value') :]}"
+            mended = f"{line[: swallowed.start('value')]}{quoted(swallowed['value'])}{line[swallowed.end('value') :]}"
             yield _Mending(mended, number, certain=False, column=swallowed.start("mark"))
         if body.rstrip()[-1:] not in ("[", "{", ","):
             yield _Mending(line[:end] + closing + line[end:], what, column=place)

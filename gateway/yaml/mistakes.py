@@ -178,6 +178,12 @@ def in_one_line(phrases: Sequence[Phrase]) -> Phrase:
     return Phrase("; ".join(each.en for each in phrases), "、".join(each.say(Language.JA) for each in phrases))
 
 
+def quoted(sentence: str) -> str:
+    """Return a text as YAML writes it between double quotation marks."""
+    escaped = sentence.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def write(line: str) -> Phrase:
     """Return the remedy that shows what to write."""
     return Phrase(f"write `{line}`", f"`{line}` と書いてください")

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from unicodedata import normalize
 
-from gateway.yaml.mistakes import Fix, Mistakes, Phrase, Where, write
+from gateway.yaml.mistakes import Fix, Mistakes, Phrase, Where, quoted, write
 from gateway.yaml.tree import Scalar
 
 # --- signs that are not seen ---------------------------------------------------------
@@ -66,7 +66,7 @@ def cut_sentences(text: str, file: str, mistakes: Mistakes) -> None:
                     f"` #` begins a comment, so `{found['rest']}` is not a part of the sentence",
                     f"` #` から後ろは注釈になるため、`{found['rest']}` は文に入りません",
                 ),
-                _corrected(f"{found['key']}: {_quoted(sentence)}"),
+                write(f"{found['key']}: {quoted(sentence)}"),
             )
 
 
@@ -92,7 +92,7 @@ def quoted_line(line: str) -> tuple[int, str, str] | None:
             pieces.append(piece.strip())
         else:
             wrong = wrong or (line.index(sentence, place) + sign.start(), sign[0])
-            pieces.append(f"{key.strip()}{colon} {_quoted(sentence)}")
+            pieces.append(f"{key.strip()}{colon} {quoted(sentence)}")
     if wrong is None:
         return None
     return (
@@ -110,15 +110,6 @@ def _end_of_table(line: str, begin: int) -> int:
         around -= line[end - 1] == "}"
         end -= 1
     return end if around == 0 else len(line)
-
-
-def _quoted(sentence: str) -> str:
-    escaped = sentence.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _corrected(line: str) -> Phrase:
-    return Phrase(f"write `{line}`", f"`{line}` と書いてください")
 
 
 _CUT = re.compile(r"^[ \-]*(?P<key>ja|ja-simple|en) *: +(?P<said>[^\s\"'|>{\[#][^#]*? )(?P<rest>#\S.*?)\s*$")
