@@ -87,6 +87,14 @@ def segments_in(folder: Path) -> list[Path]:
         )
 
 
+def by_writer(segments: Iterable[Path]) -> dict[str, list[Path]]:
+    """Return the files of each writer, in the order in which they come."""
+    found: dict[str, list[Path]] = {}
+    for path in segments:
+        found.setdefault(path.name.partition(".")[0], []).append(path)
+    return found
+
+
 def lines_of(path: Path) -> Iterator[bytes]:
     """Yield the lines of a file, each with its end. A line that no writer makes comes in pieces."""
     with path.open("rb") as file:
@@ -465,11 +473,8 @@ class TrailFiles:
         keep = self._terms.keep
         if keep is None:
             return []
-        by_writer: dict[str, list[Path]] = {}
-        for path in segments_in(self._folder):
-            by_writer.setdefault(path.name.partition(".")[0], []).append(path)
         found = []
-        for writer, paths in by_writer.items():
+        for writer, paths in by_writer(segments_in(self._folder)).items():
             # The commands count on from their last file.
             for path in paths[:-1] if writer == COMMAND else paths:
                 old = _as_removed(path, now - keep, self._verifier, pause)

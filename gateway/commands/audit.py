@@ -15,7 +15,7 @@ from gateway.audit.chain import BadLineError, place_of, read_line
 from gateway.audit.checkpoint import Checkpoint, Unsigned, Verifier, checkpoints_in
 from gateway.audit.entry import Action, moment, person_by_code
 from gateway.audit.search import COLUMNS, Query, cells_of, csv_line, told
-from gateway.audit.system_segments import COMMAND, lines_of, segments_in
+from gateway.audit.system_segments import COMMAND, by_writer, lines_of, segments_in
 from gateway.audit.verification import Finding, Remark, Segment, Wrong, compared, read_segment, wanted_of
 from gateway.bounded_files import read_file
 from gateway.commands.support import no_number
@@ -310,9 +310,6 @@ def _time(text: str) -> float | None:
 
 def _found(folder: Path, query: Query) -> Iterator[tuple[dict[str, Any], bytes]]:
     """Yield the entries that fit, of all writers, in the order of time."""
-    by_writer: dict[str, list[Path]] = {}
-    for path in _files(folder):
-        by_writer.setdefault(path.name.partition(".")[0], []).append(path)
     bad = 0
 
     def of_writer(paths: list[Path]) -> Iterator[tuple[str, str, int, dict[str, Any], bytes]]:
@@ -329,7 +326,9 @@ def _found(folder: Path, query: Query) -> Iterator[tuple[dict[str, Any], bytes]]
                     yield str(fields.get("time")), path.name, read.head.sequence, fields, line
 
     try:
-        for *_, fields, line in heapq.merge(*map(of_writer, by_writer.values()), key=lambda each: each[:3]):
+        for *_, fields, line in heapq.merge(
+            *map(of_writer, by_writer(_files(folder)).values()), key=lambda each: each[:3]
+        ):
             yield fields, line
     except OSError as error:
         raise _refused(Phrase(f"`{folder}` cannot be read: {error.strerror}")) from None
