@@ -87,10 +87,11 @@ def guarded(cell: str) -> str:
 
 def cells_of(fields: Mapping[str, Any]) -> list[str]:
     """Return an entry as the cells of a table."""
-    return [_cell(fields.get(column)) for column in COLUMNS]
+    return [cell_of(fields.get(column)) for column in COLUMNS]
 
 
-def _cell(value: object) -> str:
+def cell_of(value: object) -> str:
+    """Return the value of a field as people read it in one place; empty for none."""
     match value:
         case None:
             return ""
@@ -107,7 +108,7 @@ def told(fields: Mapping[str, Any]) -> tuple[str, ...]:
     person = str(fields.get("pseudonym", ""))
     operators = [str(fields[name]) for name in ("operator", "user", "sudo_user") if fields.get(name)]
     about = [str(fields[name]) for name in ("app", "rule", "object", "client_id") if fields.get(name)]
-    why = [_cell(fields.get(name)) for name in ("verdict", "conditions", "reasons", "names", "reason")]
+    why = [cell_of(fields.get(name)) for name in ("verdict", "conditions", "reasons", "names", "reason")]
     return (
         str(fields.get("time", "")),
         str(fields.get("node", "")),

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.audit.entry import Action
 from gateway.audit.entry import moment as moment_of
-from gateway.audit.search import CHAIN, Query
+from gateway.audit.search import CHAIN, Query, cell_of
 from gateway.console.node import NodeFacts
 from gateway.console.screen import Moment, Screen, moment
 from gateway.instant import start_of
@@ -88,20 +88,20 @@ def audit_page(
 
 
 def _row(fields: Mapping[str, Any]) -> EntryRow:
-    operators = [_text(fields.get(name)) for name in ("operator", "user", "sudo_user")]
-    people = [*dict.fromkeys(filter(None, operators)), _text(fields.get("pseudonym"))]
-    about = [_text(fields.get(name)) for name in ("app", "rule", "policy_version", "object", "client_id")]
-    why = [_text(fields.get(name)) for name in ("verdict", "conditions", "reasons", "names", "reason")]
+    operators = [cell_of(fields.get(name)) for name in ("operator", "user", "sudo_user")]
+    people = [*dict.fromkeys(filter(None, operators)), cell_of(fields.get("pseudonym"))]
+    about = [cell_of(fields.get(name)) for name in ("app", "rule", "policy_version", "object", "client_id")]
+    why = [cell_of(fields.get(name)) for name in ("verdict", "conditions", "reasons", "names", "reason")]
     return EntryRow(
         _time_of(fields),
-        _text(fields.get("node")),
+        cell_of(fields.get("node")),
         " / ".join(filter(None, people)),
-        _text(fields.get("action")),
-        _text(fields.get("outcome")),
+        cell_of(fields.get("action")),
+        cell_of(fields.get("outcome")),
         " ".join(filter(None, about)),
         " ".join(dict.fromkeys(filter(None, why))),
-        _text(fields.get("count")),
-        _text(fields.get("request_id")),
+        cell_of(fields.get("count")),
+        cell_of(fields.get("request_id")),
     )
 
 
@@ -111,15 +111,3 @@ def _time_of(fields: Mapping[str, Any]) -> Moment | None:
     # A line that somebody else wrote may name a moment that no clock in Japan shows.
     except (OverflowError, ValueError):
         return None
-
-
-def _text(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case list():
-            return " ".join(map(str, value))
-        case dict():
-            return " ".join(f"{name}={answer}" for name, answer in value.items())
-        case _:
-            return str(value)
