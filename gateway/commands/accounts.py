@@ -43,6 +43,7 @@ from gateway.commands.terminal import (
     DEFAULT_CONFIG,
     EXIT_OURS,
     EXIT_USERS,
+    AsJson,
     ConfigFile,
     fail,
     language,
@@ -175,7 +176,6 @@ def _run(work: Coroutine[Any, Any, _T]) -> _T:
     return asyncio.run(work)
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other tools.")]
 _ACCOUNT_HEADS = (
     Phrase("account", "アカウント"),
     Phrase("kind", "種別"),

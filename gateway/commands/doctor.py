@@ -19,7 +19,7 @@ from gateway.accounts.asyncio_application import Application
 from gateway.accounts.asyncio_trial import try_recipe
 from gateway.bounded_files import read_file
 from gateway.commands.limits import open_store
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, say, say_json
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, AsJson, ConfigFile, fail, language, say, say_json
 from gateway.listen.system_tls import authority_dates, certificate_dates
 from gateway.login.aiohttp_doctor import (
     examine_accounts,
@@ -48,7 +48,7 @@ from gateway.yaml.mistakes import Language, Mistakes, Phrase
 def doctor(
     config: ConfigFile = DEFAULT_CONFIG,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only what is not well.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other tools.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look at the provider, our keys and clock, the store, applications and files: exit 2 if anything fails."""
     mistakes = Mistakes()

@@ -89,7 +89,6 @@ WORDS: Mapping[str, str] = {
         "一度に多くの行が減ったファイルを、そのまま使うことにします（書きかけのおそれがあるため、"
         "ゲートウェイは待っています）。"
     ),
-    "The reason; the audit records it.": "理由。監査記録に残ります。",
     "Subject lists and policy files to take as they are.": "そのまま使う、本人の一覧とポリシーのファイル。",
     "Every file of every App's policies.": "すべてのアプリのポリシーのファイル。",
     "Your name, for the audit trail, beside the user of the machine.": (

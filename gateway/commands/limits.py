@@ -15,7 +15,7 @@ import structlog
 import typer
 
 from gateway.audit.entry import Action, person_by_code
-from gateway.commands.recorded import Operator, recorded
+from gateway.commands.recorded import Operator, Reason, recorded
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, log_here, say, store_away
 from gateway.errors import StoreUnavailableError
 from gateway.instant import tokyo_time
@@ -117,7 +117,7 @@ def show(code: Code, config: ConfigFile = DEFAULT_CONFIG) -> None:
 def give_back(
     code: Code,
     number: Annotated[int, typer.Argument(help="The entry's number, as `show` lists it.", min=1)],
-    reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")],
+    reason: Reason,
     operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:

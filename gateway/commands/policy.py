@@ -20,10 +20,11 @@ from gateway.commands.at_app import AppName, say_turned, settings_with, split_re
 from gateway.commands.japanese_help import JapaneseHelp
 from gateway.commands.policy_fmt import fmt
 from gateway.commands.policy_logs import EXIT_PERMITS_MORE, candidate, replay
-from gateway.commands.recorded import Operator, recorded
+from gateway.commands.recorded import Operator, Reason, recorded
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
     EXIT_USERS,
+    AsJson,
     ConfigFile,
     fail,
     language,
@@ -266,7 +267,7 @@ def explain_request(  # noqa: PLR0913, PLR0917 - one parameter an option
     ] = None,
     client: Annotated[str | None, typer.Option("--from", help="The browser's address.")] = None,
     switch: Annotated[list[str] | None, typer.Option("--switch", help="A switch that is on; several times.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other tools.")] = False,
+    as_json: AsJson = False,
     app_name: AppName = None,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
@@ -333,7 +334,7 @@ def diff(
     old: Annotated[Path, typer.Argument(help="The policy that is in force.", metavar="OLD")],
     new: Annotated[Path, typer.Argument(help="The policy that would replace it.", metavar="NEW")],
     at: Annotated[str | None, typer.Option("--at", help="A day or a time in Japan; the default is now.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other tools.")] = False,
+    as_json: AsJson = False,
     app_name: AppName = None,
     config: ConfigFile = DEFAULT_CONFIG,
 ) -> None:
@@ -364,7 +365,7 @@ def diff(
 
 @app.command()
 def adopt(
-    reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")],
+    reason: Reason,
     files: Annotated[
         list[Path] | None, typer.Argument(help="Subject lists and policy files to take as they are.", metavar="FILE…")
     ] = None,

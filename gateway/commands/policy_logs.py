@@ -12,7 +12,7 @@ import typer
 
 from gateway.commands.at_app import settings_with
 from gateway.commands.log_files import opened_log, whole_lines
-from gateway.commands.terminal import EXIT_USERS, fail, language, say, say_json, say_text
+from gateway.commands.terminal import EXIT_USERS, AsJson, fail, language, say, say_json, say_text
 from gateway.policy.authoring.access_lines import LONGEST_LINE, Logged, read_line
 from gateway.policy.authoring.replay import CandidateReport
 from gateway.policy.authoring.replay import replay as make_replay
@@ -45,7 +45,6 @@ AppsConfig = Annotated[
         "--config", "-c", help="With `--app`: the settings that say how it reads paths.", metavar="gateway.yaml"
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other tools.")]
 
 
 def replay(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, say, say_json, say_text
+from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, AsJson, ConfigFile, fail, say, say_json, say_text
 from gateway.login.agency_forms import KEYS
 from gateway.login.keys import KeySet
 from gateway.login.registration import Sheet, registration_sheet, sheet_text, sheets_json
@@ -19,7 +19,7 @@ from gateway.yaml.mistakes import Mistakes
 
 def registration(
     config: ConfigFile = DEFAULT_CONFIG,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: AsJson = False,
     keys: Annotated[
         bool, typer.Option("--keys", help="List the keys of `registration` with the fields that they fill in.")
     ] = False,

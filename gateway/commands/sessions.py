@@ -16,7 +16,7 @@ import structlog
 import typer
 
 from gateway.audit.entry import Action
-from gateway.commands.recorded import Operator, recorded
+from gateway.commands.recorded import Operator, Reason, recorded
 from gateway.commands.terminal import (
     DEFAULT_CONFIG,
     EXIT_USERS,
@@ -248,7 +248,7 @@ def show(
 
 @app.command()
 def revoke(  # noqa: PLR0913, PLR0917 - one parameter an option
-    reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")],
+    reason: Reason,
     name: Name = None,
     client: Client = None,
     subject: Subject = None,

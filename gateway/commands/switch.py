@@ -19,7 +19,7 @@ import typer
 
 from gateway.audit.entry import Action
 from gateway.commands.fleet import FleetAway, ask, for_people
-from gateway.commands.recorded import Operator, recorded
+from gateway.commands.recorded import Operator, Reason, recorded
 from gateway.commands.terminal import DEFAULT_CONFIG, EXIT_USERS, ConfigFile, fail, language, log_here, say
 from gateway.instant import tokyo_time
 from gateway.language import Language
@@ -123,7 +123,7 @@ def on(  # noqa: PLR0913, PLR0917 - one parameter an option
     duration: Annotated[
         str, typer.Option("--for", help="The time for which it stays on: 30m, 72h, 7d.", metavar="TIME")
     ],
-    reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")],
+    reason: Reason,
     message: Annotated[
         str,
         typer.Option("--message", help="The Japanese sentence on the page, where the switch closes an App."),
@@ -169,7 +169,7 @@ def on(  # noqa: PLR0913, PLR0917 - one parameter an option
 @app.command()
 def off(
     name: Name,
-    reason: Annotated[str, typer.Option("--reason", help="The reason; the audit records it.")] = "",
+    reason: Reason = "",
     operator: Operator = "",
     config: ConfigFile = DEFAULT_CONFIG,
     force: Annotated[

@@ -30,6 +30,8 @@ LONGEST_LINE = 4096
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", help="The gateway's settings.", metavar="gateway.yaml", show_default=True)
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other tools.")]
+
 INSTALLED = Path("/etc/sekisho/gateway.yaml")
 """The settings of the service, as the pages and the packages install it."""
 
