@@ -129,7 +129,7 @@ def give_back(
     with recorded(config, Action.LIMIT_GIVEN_BACK, operator=operator, reason=reason) as deed:
         deed.tell(pseudonym=person_by_code(folded))
         entry = asyncio.run(_give_back(config, folded, number))
-        deed.tell(object=f"{entry.use.policy}/{entry.use.limit} {entry.use.period}")
+        deed.tell(object=str(entry.use))
     # The code identifies her to nobody, and the audit must name the owner of the entry.
     _log.warning(
         Event.LIMIT_GIVEN_BACK,

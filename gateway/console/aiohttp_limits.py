@@ -47,7 +47,7 @@ class LimitPages:
         async def work() -> int:
             return int(store is not None and entry is not None and await store.give_back(entry))
 
-        about = "an entry" if entry is None else f"{entry.use.policy}/{entry.use.limit} {entry.use.period}"
+        about = "an entry" if entry is None else str(entry.use)
         return await visitor.act(
             Place.LIMITS_GIVE_BACK,
             Action.LIMIT_GIVEN_BACK,

@@ -88,6 +88,10 @@ class LimitUse:
     times: int = 1
     forget_at: Instant = inf
 
+    def __str__(self) -> str:
+        """Return what the audit trail calls it, without the person."""
+        return f"{self.policy}/{self.limit} {self.period}"
+
 
 def limit_use(rule: RuleId, limit: Limit, person: Identity, now: Instant) -> LimitUse:
     """Return a person's use of a limit now. Rules of one policy share a limit by its name."""

@@ -556,7 +556,7 @@ class Generation:
                 rule=str(forward.permit.rule),
                 verdict=how.value,
                 request_id=request_id,
-                object=f"{use.policy}/{use.limit} {use.period}",
+                object=str(use),
             )
         )
 
