@@ -79,6 +79,11 @@ def no_rule_fits() -> Deny:
     return Deny(None, (Reason(ReasonKind.NO_RULE),))
 
 
+def policy_scopes(policy: Policy) -> frozenset[Scope]:
+    """Return all scopes that any rule of a policy can need."""
+    return frozenset[Scope]().union(*(rule_scopes(rule, policy.conditions) for rule in policy.rules))
+
+
 def rule_scopes(rule: Rule, conditions: Mapping[str, Condition]) -> frozenset[Scope]:
     """Return all scopes that a rule can need; empty if it asks for no sign-in."""
     match rule.allow:

@@ -56,7 +56,7 @@ from gateway.policy.authoring.examples import run_examples
 from gateway.policy.authoring.names import switch_remarks
 from gateway.policy.closing import closing, signing_out
 from gateway.policy.conditions import Surroundings
-from gateway.policy.decide import CompiledPolicy, PolicyPlace, rule_scopes
+from gateway.policy.decide import CompiledPolicy, PolicyPlace, policy_scopes
 from gateway.policy.example import make_inbound
 from gateway.policy.losses import ADOPTIONS_FILE
 from gateway.policy.policy import Allow, Policy, Rule, entry_fields
@@ -155,7 +155,7 @@ class KnownPolicy:
     @classmethod
     def of(cls, policy: Policy) -> KnownPolicy:
         """Return the facts of a policy whose examples have not been run yet."""
-        scopes = frozenset[Scope]().union(*(rule_scopes(rule, policy.conditions) for rule in policy.rules))
+        scopes = policy_scopes(policy)
         return cls(
             policy.name,
             policy.version,
@@ -901,7 +901,7 @@ class _Reader:
 
     def _remark_pages(self, app: AppSettings, policy: Policy, at: str) -> None:
         """Remark on pages that would name nobody to a person whose card is read, or that change their language."""
-        asks = any(rule_scopes(rule, policy.conditions) - {Scope.OPENID} for rule in policy.rules)
+        asks = policy_scopes(policy) - {Scope.OPENID}
         lacking = [] if not asks else ["operator"] * (not app.operator) + ["contact"] * (not app.contact)
         if lacking:
             words = " and ".join(f"`{each}`" for each in lacking)

@@ -17,7 +17,7 @@ from gateway.policy.authoring.sibling_words import open_siblings
 from gateway.policy.authoring.siblings import Siblings
 from gateway.policy.authoring.words import say_scopes
 from gateway.policy.conditions import Age, AllOf, AnyOf, Condition, Not, Test, all_needs
-from gateway.policy.decide import CompiledPolicy, rule_scopes
+from gateway.policy.decide import CompiledPolicy, policy_scopes, rule_scopes
 from gateway.policy.example import make_inbound
 from gateway.policy.matching import PathIndex, matches
 from gateway.policy.policy import Allow, Policy, Rule
@@ -375,7 +375,7 @@ def _signing(policy: Policy) -> Iterator[Remark]:
 
 
 def _never_asked(policy: Policy) -> Iterator[Remark]:
-    asked = frozenset[Scope]().union(*(rule_scopes(rule, policy.conditions) for rule in policy.rules))
+    asked = policy_scopes(policy)
     for rule in policy.rules:
         if rule.allow is not Allow.EVERYONE:
             continue
