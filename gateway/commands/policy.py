@@ -29,6 +29,7 @@ from gateway.commands.terminal import (
     fail,
     language,
     log_here,
+    policy_files,
     say,
     say_json,
     say_text,
@@ -95,11 +96,6 @@ def _day(text: str) -> date:
     return found
 
 
-def find_files(named: list[Path]) -> list[Path]:
-    """Return the files themselves; of a folder, the policies that lie in it."""
-    return [file for path in named for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
-
-
 @app.command("test")
 def run_tests(
     files: Annotated[
@@ -125,7 +121,7 @@ def run_tests(
     passed = failed = 0
     too_little = False
     settings, own = (None, None) if app_name is None else settings_with(config, app_name)
-    found = find_files(files or ([] if own is None else [own]))
+    found = policy_files(files or ([] if own is None else [own]))
     if not found:
         none = Phrase("name a policy file, or an App with `--app`", "ポリシーのファイルか `--app` を指定してください")
         say(none.say(said), error=True)
@@ -197,7 +193,7 @@ def check(files: PolicyFiles, day: Day = None) -> None:
     said = language()
     today = tokyo_day(time.time()) if day is None else _day(day)
     mistakes = Mistakes()
-    read = [(file, load_policy(file, mistakes)) for file in find_files(files)]
+    read = [(file, load_policy(file, mistakes)) for file in policy_files(files)]
     if len(mistakes):
         raise fail(mistakes)
     for file, policy in read:
@@ -419,7 +415,7 @@ def schema() -> None:
 
 def _load(files: list[Path]) -> list[Policy]:
     mistakes = Mistakes()
-    read = [load_policy(file, mistakes) for file in find_files(files)]
+    read = [load_policy(file, mistakes) for file in policy_files(files)]
     if len(mistakes):
         raise fail(mistakes)
     return [policy for policy in read if policy is not None]

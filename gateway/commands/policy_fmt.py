@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from gateway.bounded_files import read_file
-from gateway.commands.terminal import EXIT_OURS, EXIT_USERS, language, say, say_text, write_document
+from gateway.commands.terminal import EXIT_OURS, EXIT_USERS, language, policy_files, say, say_text, write_document
 from gateway.policy.authoring.house_form import NotTheSameError, house_form, mended
 from gateway.policy.reading.parse import parse_policy
 from gateway.whole_files import replace_whole
@@ -44,8 +44,7 @@ def fmt(
     """
     mistakes = Mistakes()
     differs = False
-    named = [file for path in files for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
-    for file in named:
+    for file in policy_files(files):
         before = _read(file, mistakes)
         if before is None:
             continue

@@ -89,6 +89,11 @@ def lossy_standard_error() -> Iterator[None]:
         sys.stderr = before
 
 
+def policy_files(named: list[Path]) -> list[Path]:
+    """Return the files themselves; of a folder, the policies that lie in it."""
+    return [file for path in named for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
+
+
 def language() -> Language:
     """Return the operator's language."""
     return spoken_in(os.environ)
