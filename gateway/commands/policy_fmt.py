@@ -15,7 +15,7 @@ from gateway.policy.authoring.house_form import NotTheSameError, house_form, men
 from gateway.policy.reading.parse import parse_policy
 from gateway.whole_files import replace_whole
 from gateway.yaml.mistakes import Mistakes, Phrase, Where
-from gateway.yaml.read import MAX_BYTES, decode, read_yaml
+from gateway.yaml.read import MAX_BYTES, decode, read_yaml, with_plain_ends
 from gateway.yaml.tree import Table
 
 EXIT_DIFFERS = 1
@@ -76,11 +76,11 @@ def _read(file: Path, mistakes: Mistakes) -> str | None:
 
 def _formed(text: str, file: Path, mistakes: Mistakes, *, fix: bool) -> str | None:
     """Return a text in the house's form; `None` where a mistake in it is noted."""
-    plain = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    source = with_plain_ends(text)
     if fix:
-        plain = mended(plain, lambda each: _mistakes_of(each, file))
+        source = mended(source, lambda each: _mistakes_of(each, file))
     found = Mistakes()
-    tree = read_yaml(plain, str(file), found)
+    tree = read_yaml(source, str(file), found)
     if tree is None or len(found):
         mistakes.extend(found)
         return None
@@ -88,7 +88,7 @@ def _formed(text: str, file: Path, mistakes: Mistakes, *, fix: bool) -> str | No
         mistakes.add(tree.where, Phrase("this is not a policy", "ポリシーではありません"))
         return None
     try:
-        return house_form(plain)
+        return house_form(source)
     except NotTheSameError:
         fault = Phrase(
             "a fault of ours: the house's form would say something else, so the file is left as it is",

@@ -24,6 +24,8 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
+from gateway.yaml.read import with_plain_ends
+
 WIDTH = 120
 """Columns of a line; a Japanese character takes two."""
 
@@ -90,7 +92,7 @@ def lay_out(text: str, order: Callable[[Path], Sequence[str]], is_block: Callabl
     `order`: the order of the keys of the table at a path; keys that it does not have keep their own, behind the others.
     `is_block`: whether the value at a path with so many entries always has a line for each of them.
     """
-    source = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    source = with_plain_ends(text)
     root = _read(source)
     lines = source.split("\n")
     head, tail = _attach(root, _comments(source), lines)
@@ -112,7 +114,7 @@ def lay_out(text: str, order: Callable[[Path], Sequence[str]], is_block: Callabl
 
 def comments_of(text: str) -> tuple[str, ...]:
     """Return every comment of a file, in order."""
-    source = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    source = with_plain_ends(text)
     return tuple(comment for _, comment in _comments(source))
 
 

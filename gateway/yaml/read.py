@@ -111,6 +111,11 @@ def _bytes_of(path: Path, where: Where, mistakes: Mistakes) -> bytes | None:
 _OPENED_TOO_OFTEN = re.compile(rf"(?:[\[{{][ \t]*){{{MAX_DEPTH + 1}}}")
 
 
+def with_plain_ends(text: str) -> str:
+    """Return a text without its mark of the byte order, and with plain line ends."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
 def decode(data: bytes, file: str, mistakes: Mistakes) -> str | None:
     """Return a file's text with plain line ends, or `None`: it is not UTF-8, or far too long."""
     where = Where(file)
@@ -125,7 +130,7 @@ def decode(data: bytes, file: str, mistakes: Mistakes) -> str | None:
         what, remedy = _other_encoding(data)
         mistakes.add(Where(file, line, column), what, remedy)
         return None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return with_plain_ends(text)
 
 
 def _other_encoding(data: bytes) -> tuple[Phrase, Phrase]:
