@@ -21,6 +21,7 @@ from itertools import chain
 from typing import Final
 from urllib.parse import unquote, unquote_to_bytes
 
+from gateway.request.target import ANY_ESCAPE
 from gateway.settings.settings import Stack
 from gateway.wire.eucjp_ms import NAME as EUCJP_MS
 
@@ -248,7 +249,6 @@ _ANY_SLASH = re.compile("[" + "".join(map(re.escape, map(chr, _SLASHES))) + "]")
 _ANY_SIGN = re.compile("[" + "".join(map(re.escape, map(chr, _OTHER_SIGNS))) + "]")
 _ANY_WIDE = re.compile("[\uff01-\uff5e]")
 _ANY_BEYOND = re.compile(r"[^\x00-\x7f]")
-_ANY_ESCAPE = re.compile("%(?:[0-9A-Fa-f]{2}|[uU][0-9A-Fa-f]{4})")
 _ANY_END = re.compile(r"[. ](?:/|\Z)|/[ ]")
 _ANY_DOTS = re.compile(r"/(?:/|\.{1,2}(?:/|\Z))")
 _ANY_TOKEN = re.compile(r"\(")
@@ -288,7 +288,7 @@ class Readings:
             (_ANY_BEYOND, _compatible),
             (_ANY_BEYOND, _narrow),
             (_IGNORABLE, _seen),
-            (_ANY_ESCAPE, _unescaped),
+            (ANY_ESCAPE, _unescaped),
             (_ANY_END, _stripped),
             (_ANY_END, _trimmed),
             (_ANY_END, _dots),

@@ -76,7 +76,7 @@ _PLAIN = re.compile(rb"(?:/(?!\.{0,2}(?:/|\Z))[A-Za-z0-9_~!$&'()*+,=:@.-]*)*/?")
 _VISIBLE = re.compile(rb"[!-~]*")
 _ENCODED_SLASH = re.compile(rb"%2[Ff]")
 _ESCAPED_CAPITAL = re.compile(rb"%(?:4[1-9a-f]|5[0-9a])")
-_STILL_ENCODED = re.compile(r"%(?:[0-9A-Fa-f]{2}|[uU][0-9A-Fa-f]{4})")
+ANY_ESCAPE = re.compile(r"%(?:[0-9A-Fa-f]{2}|[uU][0-9A-Fa-f]{4})")
 """Signs that a server which decodes twice, or knows the `%uXXXX` of old IIS, would read as something else."""
 _FOREIGN = re.compile("[\\\\\x00-\x1f\x7f-\x9f]")
 _HIDDEN_DOTS = re.compile(r"/(?:\.{1,2}(?:[;/]|\Z)|;)")
@@ -199,7 +199,7 @@ def _decoded(raw_path: bytes, paths: PathSettings) -> str | TargetFault:
     path, read = ("%2F".join(texts), "/".join(texts)) if slashes else (texts[0], texts[0])
     if _FOREIGN.search(read):
         return TargetFault.CHARACTER
-    if paths.encoded_percent != "keep" and _STILL_ENCODED.search(read):
+    if paths.encoded_percent != "keep" and ANY_ESCAPE.search(read):
         return TargetFault.DOUBLE_ENCODING
     if ";" in read and paths.parameters != "keep":
         return TargetFault.PARAMETER
