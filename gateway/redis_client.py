@@ -453,6 +453,30 @@ async def find_primaries(redis: AnyRedis) -> dict[tuple[str, int], int]:
     return firsts
 
 
+def bytes_of_reply(reply: object) -> bytes:
+    """Return a reply that must be bytes.
+
+    Raises:
+        StoreUnavailableError: it is something else, so that no Redis of ours sent it.
+
+    """
+    if not isinstance(reply, bytes):
+        raise StoreUnavailableError(StoreFault.PROTOCOL)
+    return reply
+
+
+def number_of_reply(reply: object) -> int:
+    """Return a reply that must be a whole number.
+
+    Raises:
+        StoreUnavailableError: it is something else.
+
+    """
+    if not isinstance(reply, int):
+        raise StoreUnavailableError(StoreFault.PROTOCOL)
+    return reply
+
+
 def fault_of(error: BaseException) -> StoreFault:
     """Say in one word what Redis did. Its own words may quote keys and values, and are not passed on."""
     for kind, fault in _FAULTS:

@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.errors import GatewayError, StoreFault, StoreUnavailableError
 from gateway.instant import Instant
-from gateway.redis_client import POOL, AnyRedis, Timed, asking, is_cluster, untimed
+from gateway.redis_client import POOL, AnyRedis, Timed, asking, is_cluster, number_of_reply, untimed
 
 WAIT_MILLISECONDS = 500
 """Seconds in which a replica must acknowledge a write."""
@@ -111,11 +111,11 @@ class DurableRedis:
             if policy != "noeviction":
                 raise self._unfit(f"`maxmemory-policy` is `{policy}`", "set it to `noeviction`")
             kept = persistence.get(node, {})
-            if not count_of(kept.get("aof_enabled", 0)) and not await self._saves():
+            if not number_of_reply(kept.get("aof_enabled", 0)) and not await self._saves():
                 raise self._unfit("neither AOF nor snapshots are on", "set `appendonly yes`")
             if kept.get("aof_last_write_status", "ok") != "ok" or kept.get("rdb_last_bgsave_status", "ok") != "ok":
                 raise self._unfit("its last write to disk failed", "check its disk")
-        self._replicas = any(count_of(facts.get("connected_slaves", 0)) > 0 for facts in replication.values())
+        self._replicas = any(number_of_reply(facts.get("connected_slaves", 0)) > 0 for facts in replication.values())
 
     async def _info(self, section: str) -> dict[str, dict[str, Any]]:
         """Return INFO of each node; one node is its own only one."""
@@ -132,10 +132,3 @@ class DurableRedis:
         except StoreUnavailableError:
             return False
         return bool(answer.get("save"))
-
-
-def count_of(said: object) -> int:
-    """Return a number of INFO's."""
-    if not isinstance(said, int):
-        raise StoreUnavailableError(StoreFault.PROTOCOL)
-    return said

@@ -27,7 +27,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import CLOCKS_DIFFER, Instant
 from gateway.login.pending import (
     BYTES_IN_TOTAL,
@@ -52,7 +51,7 @@ from gateway.login.pending import (
     kept_target,
     state_name,
 )
-from gateway.redis_client import AnyRedis, Timed, asking, is_cluster, untimed
+from gateway.redis_client import AnyRedis, Timed, asking, bytes_of_reply, is_cluster, untimed
 from gateway.redis_exchange import Command, send_together
 from gateway.request.senders import sender_of
 from gateway.session.seal import Secret, Secrets
@@ -277,7 +276,7 @@ class RedisPendingStore:
         admitted = await self._ask("EVAL", _ADMIT, len(keys), *keys, *arguments)
         if admitted is None:
             return None
-        place, live, evicted = _bytes(admitted).decode("ascii", "replace").split(" ")
+        place, live, evicted = bytes_of_reply(admitted).decode("ascii", "replace").split(" ")
         return int(place), int(live), evicted.partition(":")[0]
 
     async def _keep(self, name: str, record: bytes, day: bytes) -> None:
@@ -295,11 +294,11 @@ class RedisPendingStore:
         # The marker second: `use` sets it before it removes the login, so one of the two is always seen.
         waiting, used = await self._ask_together(("GET", self._key("s", name)), ("GET", self._key("u", name)))
         if used is not None:
-            return self._open(_bytes(used), state, name, UsedLogin)
+            return self._open(bytes_of_reply(used), state, name, UsedLogin)
         if waiting is not None:
-            return self._open(_bytes(waiting), state, name, PendingLogin)
+            return self._open(bytes_of_reply(waiting), state, name, PendingLogin)
         target = await self._ask("GET", self._key("t", name))
-        return None if target is None else self._open(_bytes(target), state, name, KeptTarget)
+        return None if target is None else self._open(bytes_of_reply(target), state, name, KeptTarget)
 
     async def use(self, state: str, login: PendingLogin, now: Instant) -> bool:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
@@ -336,7 +335,7 @@ class RedisPendingStore:
     async def find_round(self, session_name: str, now: Instant) -> Round | None:  # noqa: ARG002 (Redis has the clock)
         """See `PendingStore`."""
         sealed = await self._ask("GET", self._key("r", session_name))
-        return None if sealed is None else self._open(_bytes(sealed), session_name, session_name, Round)
+        return None if sealed is None else self._open(bytes_of_reply(sealed), session_name, session_name, Round)
 
     async def keep_form(self, form_id: str, form: WaitingForm, address: str, now: Instant) -> bool:
         """See `PendingStore`."""
@@ -355,8 +354,8 @@ class RedisPendingStore:
         # The marker second, as in `find`.
         waiting, sent = await self._ask_together(("GET", self._key("f", name)), ("GET", self._key("g", name)))
         if sent is not None:
-            return self._open(_bytes(sent), form_id, name, SentForm)
-        return None if waiting is None else self._open(_bytes(waiting), form_id, name, WaitingForm)
+            return self._open(bytes_of_reply(sent), form_id, name, SentForm)
+        return None if waiting is None else self._open(bytes_of_reply(waiting), form_id, name, WaitingForm)
 
     async def change_form(self, form_id: str, form: WaitingForm) -> None:
         """See `PendingStore`."""
@@ -423,12 +422,6 @@ class RedisPendingStore:
             return msgspec.msgpack.decode(content, type=kind)
         except (ValueError, RecursionError, msgspec.MsgspecError):
             return None
-
-
-def _bytes(reply: object) -> bytes:
-    if not isinstance(reply, bytes):
-        raise StoreUnavailableError(StoreFault.PROTOCOL)
-    return reply
 
 
 def _derived(secret: Secret, opener: str) -> bytes:

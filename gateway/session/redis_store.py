@@ -32,7 +32,18 @@ from typing import Any, assert_never
 
 from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.instant import Instant, is_instant
-from gateway.redis_client import POOL, AnyRedis, Timed, asking, close_redis, fault_of, is_cluster, untimed
+from gateway.redis_client import (
+    POOL,
+    AnyRedis,
+    Timed,
+    asking,
+    bytes_of_reply,
+    close_redis,
+    fault_of,
+    is_cluster,
+    number_of_reply,
+    untimed,
+)
 from gateway.redis_exchange import Command, send_together
 from gateway.session.asyncio_lookups import Lookups
 from gateway.session.asyncio_turns import Turns
@@ -237,7 +248,7 @@ class RedisStore:
         record, silent, ended = found
         if record is None or not silent:
             return None
-        opened = open_record(_bytes(record), ticket, self._secrets)
+        opened = open_record(bytes_of_reply(record), ticket, self._secrets)
         if opened is None:
             self.unopened += 1
             return None
@@ -293,7 +304,7 @@ class RedisStore:
         )
         if before is None or not living:
             return False
-        was = unseal(_bytes(before), old, self._secrets)
+        was = unseal(bytes_of_reply(before), old, self._secrets)
         now = self._clock()
         if was is None or now >= was.expires_at:
             return False
@@ -337,11 +348,11 @@ class RedisStore:
             ("HGETALL", self.ended_key),
             lookup=True,
         )
-        text = "" if word is None else _bytes(word).decode("ascii", "replace")
+        text = "" if word is None else bytes_of_reply(word).decode("ascii", "replace")
         if text in tuple(EndCause):
             return EndCause(text)
         now = self._clock()
-        header = None if record is None else read_header(_bytes(record))
+        header = None if record is None else read_header(bytes_of_reply(record))
         if header is None:
             # Before its time the record was lost, and nobody knows how.
             return EndCause.AGE if word is not None and 0 <= _instant(word) <= now else None
@@ -368,9 +379,9 @@ class RedisStore:
         record, idle, whole = await self._ask(
             ("GET", self.record_key(name)), ("PTTL", self.idle_key(name)), ("PTTL", self.record_key(name))
         )
-        header = None if record is None else read_header(_bytes(record))
+        header = None if record is None else read_header(bytes_of_reply(record))
         # Nothing: less than a millisecond is left.
-        if header is None or _remaining(idle) < 0 or _remaining(whole) < 0:
+        if header is None or number_of_reply(idle) < 0 or number_of_reply(whole) < 0:
             return None
         (ended,) = await self._ask(("HGETALL", self.ended_key))
         now = self._clock()
@@ -381,7 +392,7 @@ class RedisStore:
     async def follower(self, name: str) -> str | None:
         """See `SessionStore`."""
         (follower,) = await self._ask(("GET", self._follower_key(name)))
-        return None if follower is None else _bytes(follower).decode("ascii", "replace")
+        return None if follower is None else bytes_of_reply(follower).decode("ascii", "replace")
 
     async def sessions(self, selector: Selector) -> AsyncIterator[ListedSession]:
         """See `SessionStore`."""
@@ -444,7 +455,7 @@ class RedisStore:
         return ("EVAL", _DISCLOSE, 2, self.record_key(name), self._ledger_key(name), MOST, field, sealed)
 
     def _ledger(self, reply: object, ticket: Ticket) -> tuple[Disclosure, ...]:
-        opened = [open_disclosure(_bytes(value), ticket, self._secrets) for _, value in _pairs(reply)]
+        opened = [open_disclosure(bytes_of_reply(value), ticket, self._secrets) for _, value in _pairs(reply)]
         return in_order(each for each in opened if each is not None)
 
     async def check(self) -> None:
@@ -455,7 +466,7 @@ class RedisStore:
     async def read_mark(self, name: str) -> bytes | None:
         """Return the number of a node's mark; `None` if there is none."""
         (found,) = await self._ask(("GET", f"{self.prefix}m:{name}"))
-        return None if found is None else _bytes(found)
+        return None if found is None else bytes_of_reply(found)
 
     async def end_before(self, moment: Instant) -> None:
         """End every session that began before a moment, now and everywhere."""
@@ -474,7 +485,7 @@ class RedisStore:
     async def read_switches(self, secret_ids: Sequence[str]) -> list[bytes | None]:
         """Return the fleet's switches as they were sealed with each of these secrets."""
         found = await self._ask(*(("GET", self._switches_key(each)) for each in secret_ids))
-        return [None if each is None else _bytes(each) for each in found]
+        return [None if each is None else bytes_of_reply(each) for each in found]
 
     async def write_switches(self, secret_id: str, sealed: bytes) -> None:
         """Write the fleet's switches as they are sealed with this secret."""
@@ -499,8 +510,8 @@ class RedisStore:
             return []
         keys = [self._node_key(_text(name)) for name in names]
         found = await self._ask(*(command for key in keys for command in (("GET", key), ("PTTL", key))))
-        said = zip(found[::2], found[1::2], strict=True)
-        return [(_bytes(each), max(0.0, NODE_KEPT_FOR - left / 1000)) for each, left in said if each is not None]
+        said = ((each, left) for each, left in zip(found[::2], found[1::2], strict=True) if each is not None)
+        return [(bytes_of_reply(each), max(0.0, NODE_KEPT_FOR - left / 1000)) for each, left in said]
 
     def _switches_key(self, secret_id: str) -> str:
         return f"{self.prefix}f:s:{secret_id}"
@@ -598,7 +609,7 @@ class RedisStore:
             case OneSession(name):
                 # The person who signs in from that browser is, as far as we know, the same subject.
                 (record,) = await self._ask(("GET", self.record_key(name)))
-                header = None if record is None else read_header(_bytes(record))
+                header = None if record is None else read_header(bytes_of_reply(record))
                 if header is not None:
                     await self._ask(("SET", self._revoked_subject_key(header.pseudonym), now, *memory))
             case SubjectSessions(pseudonyms):
@@ -686,7 +697,7 @@ class RedisStore:
                 # A key of another program, of a later version or of an attacker: the listing shows none of it.
                 self.unreadable += 1
                 continue
-            if _remaining(left) < 0 or now >= header.expires_at or not _fits(selector, header):
+            if number_of_reply(left) < 0 or now >= header.expires_at or not _fits(selector, header):
                 continue
             if not ended_too and is_revoked(header.created_at, _ended_at(ended, header.client_id), now):
                 continue
@@ -786,14 +797,8 @@ def _milliseconds(seconds: float) -> int:
     return max(1, int(seconds * 1_000))
 
 
-def _bytes(reply: object) -> bytes:
-    if not isinstance(reply, bytes):
-        raise StoreUnavailableError(StoreFault.PROTOCOL)
-    return reply
-
-
 def _text(reply: object) -> str:
-    return _bytes(reply).decode("utf-8", "replace")
+    return bytes_of_reply(reply).decode("utf-8", "replace")
 
 
 def _instant(reply: object) -> Instant:
@@ -801,18 +806,11 @@ def _instant(reply: object) -> Instant:
     if reply is None:
         return NEVER_REVOKED
     try:
-        moment = float(_bytes(reply))
+        moment = float(bytes_of_reply(reply))
     except ValueError:
         return float("inf")
     # `nan` is after nothing and before nothing, and would be overlooked among others.
     return moment if is_instant(moment) else float("inf")
-
-
-def _remaining(reply: object) -> int:
-    """Return the result of `PTTL`: milliseconds, or a negative number if there is no such clock."""
-    if not isinstance(reply, int):
-        raise StoreUnavailableError(StoreFault.PROTOCOL)
-    return reply
 
 
 def _ended_at(ended: object, client_id: str) -> Instant:

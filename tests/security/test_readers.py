@@ -51,8 +51,7 @@ from gateway.policy.switches import SwitchesError, read_switches
 from gateway.portal.hosts import may_ask
 from gateway.portal.language import preferred
 from gateway.portal.operators import new_token, read_operators
-from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
-from gateway.redis_durable import count_of
+from gateway.redis_client import RedisOptions, make_redis, number_of_reply, parse_redis_url
 from gateway.request.kept_form import read_form
 from gateway.request.media_type import media_type
 from gateway.session.redis_sessions import open_sessions
@@ -248,7 +247,7 @@ READERS: dict[str, Reader] = {
     "revocations": Reader(_ended, (b"all|1795402800.5",)),
     "limit key": Reader(lambda data: _read_key(data, 0.0), (b"sekisho:l:{p:l:ever:ABCD}",)),
     "limit entry": Reader(lambda data: _read_entry(data, NOON), (b"counted 1795402800.000 0", b"reserved 1 2")),
-    "redis info": Reader(count_of, (b"1",), (StoreUnavailableError,)),
+    "redis info": Reader(number_of_reply, (b"1",), (StoreUnavailableError,)),
     "redis pushes": Reader(_pushes, (PUSH, PUSH * 3)),
     # Files.
     "client keys": Reader(read_key_set, (_json({"keys": [PRIVATE]}),), (KeySetError,)),
