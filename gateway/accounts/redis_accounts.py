@@ -27,7 +27,7 @@ from urllib.parse import quote
 from gateway.accounts.attempts import Scope
 from gateway.accounts.changes import Change, Kept
 from gateway.accounts.kept_accounts import KeptAccounts
-from gateway.accounts.sealed import BOX_NONCE, is_of_first_key, open_kept, seal_kept
+from gateway.accounts.sealed import BOX_NONCE, is_of_first_key, open_or_refuse, seal_kept
 from gateway.errors import StoreFault, StoreUnavailableError, UnfitAccountStoreError
 from gateway.instant import Instant
 from gateway.redis_client import AnyRedis, Timed, close_redis, connections_of, untimed
@@ -154,7 +154,7 @@ class RedisAccounts(KeptAccounts):
     async def read(self, app: str, names: Sequence[str]) -> Mapping[str, Kept]:
         """See `KeptAccounts`."""
         boxes = await self._boxes(app, names)
-        opened = {name: self._opened(app, name, box) for name, box in zip(names, boxes, strict=True)}
+        opened = {name: open_or_refuse(self._keys, app, name, box) for name, box in zip(names, boxes, strict=True)}
         return {name: kept for name, kept in opened.items() if kept is not None}
 
     async def alter(
@@ -164,7 +164,7 @@ class RedisAccounts(KeptAccounts):
         await self._durable.look_again(asyncio.get_running_loop().time())
         for _ in range(_ROUNDS):
             (box,) = await self._boxes(app, [folded])
-            before = self._opened(app, folded, box)
+            before = open_or_refuse(self._keys, app, folded, box)
             done = change(before)
             if done.kept == before and (box is None or is_of_first_key(self._keys, box)):
                 return done.outcome, False
@@ -245,13 +245,6 @@ class RedisAccounts(KeptAccounts):
         async with self._durable.reading() as redis:
             found: Any = await redis.mget([self._key(app, "k", name) for name in names])
         return cast("list[bytes | None]", found)
-
-    def _opened(self, app: str, folded: str, box: bytes | None) -> Kept | None:
-        kept = None if box is None else open_kept(self._keys, app, folded, box)
-        if box is not None and kept is None:
-            # Of a retired key, or changed by another hand. It is never taken for an account without a link.
-            raise StoreUnavailableError(StoreFault.PROTOCOL)
-        return kept
 
     def _ordered(self, app: str, scope: str) -> tuple[str, ...]:
         """Return the keys of a scope whose attempts have an order."""

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.accounts.changes import Kept
+from gateway.errors import StoreFault, StoreUnavailableError
 from gateway.session.seal import Secret, Secrets
 from gateway.session.sealed_box import NONCE_BYTES, close_box, open_box
 
@@ -67,6 +68,22 @@ def open_kept(keys: Secrets, app: str, folded: str, box: bytes) -> Kept | None:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         # A later version wrote it in another form.
         return None
+
+
+def open_or_refuse(keys: Secrets, app: str, folded: str, box: bytes | None) -> Kept | None:
+    """Return an account that a store has kept; `None` if it has none.
+
+    Raises:
+        StoreUnavailableError: its key is retired, or another hand has changed it. It is never taken for an account
+            without a link.
+
+    """
+    if box is None:
+        return None
+    kept = open_kept(keys, app, folded, box)
+    if kept is None:
+        raise StoreUnavailableError(StoreFault.PROTOCOL)
+    return kept
 
 
 def _derived(key: Secret, purpose: Purpose) -> bytes:

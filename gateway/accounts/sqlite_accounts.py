@@ -21,7 +21,7 @@ import aiosqlite
 from gateway.accounts.attempts import Scope
 from gateway.accounts.changes import Change, Kept
 from gateway.accounts.kept_accounts import KeptAccounts
-from gateway.accounts.sealed import BOX_NONCE, is_of_first_key, open_kept, seal_kept
+from gateway.accounts.sealed import BOX_NONCE, is_of_first_key, open_or_refuse, seal_kept
 from gateway.errors import StoreFault, StoreUnavailableError, UnfitAccountStoreError
 from gateway.instant import Instant
 from gateway.session.seal import Secrets
@@ -129,7 +129,7 @@ class SqliteAccounts(KeptAccounts):
         found: dict[str, Kept] = {}
         async with self._asking(write=False) as database:
             for name in names:
-                kept = self._opened(app, name, await self._box(database, app, name))
+                kept = open_or_refuse(self._keys, app, name, await self._box(database, app, name))
                 if kept is not None:
                     found[name] = kept
         return found
@@ -140,7 +140,7 @@ class SqliteAccounts(KeptAccounts):
         """See `KeptAccounts`."""
         async with self._asking(write=True) as database:
             box = await self._box(database, app, folded)
-            before = self._opened(app, folded, box)
+            before = open_or_refuse(self._keys, app, folded, box)
             done = change(before)
             if done.kept == before and (box is None or is_of_first_key(self._keys, box)):
                 return done.outcome, False
@@ -341,13 +341,6 @@ class SqliteAccounts(KeptAccounts):
     async def _box(self, database: aiosqlite.Connection, app: str, folded: str) -> bytes | None:
         rows = await _rows(database, "SELECT kept FROM accounts WHERE app = ? AND folded = ?", app, folded)
         return bytes(rows[0][0]) if rows else None
-
-    def _opened(self, app: str, folded: str, box: bytes | None) -> Kept | None:
-        kept = None if box is None else open_kept(self._keys, app, folded, box)
-        if box is not None and kept is None:
-            # Of a retired key, or changed by another hand. It is never taken for an account without a link.
-            raise StoreUnavailableError(StoreFault.PROTOCOL)
-        return kept
 
 
 def _fault_of(error: Exception) -> StoreFault:

@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from gateway.accounts.accounts import Account, Claim, Evidence, KeptPassword, KeptPasswords, Link, LinkState
 from gateway.accounts.changes import Kept
-from gateway.accounts.sealed import BOX_NONCE, Purpose, close, is_of_first_key, open_kept, open_with, seal_kept
+from gateway.accounts.sealed import (
+    BOX_NONCE,
+    Purpose,
+    close,
+    is_of_first_key,
+    open_kept,
+    open_or_refuse,
+    open_with,
+    seal_kept,
+)
+from gateway.errors import StoreUnavailableError
 from gateway.identity import AccountKind, Role
 from gateway.session.seal import Secrets
 
@@ -86,3 +96,13 @@ def test_one_changed_bit_closes_a_box() -> None:
     for place in range(0, len(box), 7):
         changed = bytes((*box[:place], box[place] ^ 1, *box[place + 1 :]))
         assert open_kept(KEYS, "booking", "club", changed) is None
+
+
+def test_a_box_that_nobody_opens_is_no_account_without_a_link() -> None:
+    """A store that has nothing says so; one whose key is gone is away, so that nobody links the account anew."""
+    box = seal_kept(KEYS, "booking", "club", CLUB, NONCE)
+
+    assert open_or_refuse(KEYS, "booking", "club", None) is None
+    assert open_or_refuse(KEYS, "booking", "club", box) == CLUB
+    with pytest.raises(StoreUnavailableError):
+        open_or_refuse(Secrets.parse(NEW), "booking", "club", box)
