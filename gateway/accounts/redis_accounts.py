@@ -30,7 +30,7 @@ from gateway.accounts.kept_accounts import KeptAccounts
 from gateway.accounts.sealed import BOX_NONCE, is_of_first_key, open_or_refuse, seal_kept
 from gateway.errors import StoreFault, StoreUnavailableError, UnfitAccountStoreError
 from gateway.instant import Instant
-from gateway.redis_client import AnyRedis, Timed, close_redis, connections_of, untimed
+from gateway.redis_client import AnyRedis, close_redis, connections_of
 from gateway.redis_durable import DurableRedis
 from gateway.session.seal import Secrets
 
@@ -143,13 +143,12 @@ class RedisAccounts(KeptAccounts):
         *,
         timeout: float = 1.0,
         prefix: str = DEFAULT_PREFIX,
-        timed: Timed = untimed,
     ) -> None:
         """Take a client (`redis_client.make_redis`) and close it with the store; `timeout` in seconds a command."""
         self._redis = redis
         self._keys = keys
         self._prefix = prefix
-        self._durable = DurableRedis(redis, UnfitAccountStoreError, timeout=timeout, timed=timed)
+        self._durable = DurableRedis(redis, UnfitAccountStoreError, timeout=timeout)
 
     async def read(self, app: str, names: Sequence[str]) -> Mapping[str, Kept]:
         """See `KeptAccounts`."""

@@ -7,16 +7,14 @@ from pathlib import Path
 from gateway.accounts.accounts import AccountStore
 from gateway.accounts.memory_accounts import MemoryAccounts
 from gateway.accounts.redis_accounts import RedisAccounts
-from gateway.redis_client import RedisOptions, Timed, make_redis, parse_redis_url, untimed
+from gateway.redis_client import RedisOptions, make_redis, parse_redis_url
 from gateway.session.seal import Secrets
 from gateway.settings.settings import AccountStoreSettings
 
 _FILE = "sqlite:"
 
 
-def open_account_store(
-    settings: AccountStoreSettings, keys: Secrets, options: RedisOptions, timed: Timed = untimed
-) -> AccountStore:
+def open_account_store(settings: AccountStoreSettings, keys: Secrets, options: RedisOptions) -> AccountStore:
     """Return the store. It connects, or opens its file, when first asked.
 
     Raises:
@@ -31,4 +29,4 @@ def open_account_store(
 
         return SqliteAccounts(Path(settings.url.removeprefix(_FILE)), keys)
     redis = make_redis(parse_redis_url(settings.url), options)
-    return RedisAccounts(redis, keys, timeout=options.timeout, timed=timed)
+    return RedisAccounts(redis, keys, timeout=options.timeout)

@@ -206,16 +206,16 @@ class ManagedNode:
         return await asyncio.to_thread(read_expiries, self.configuration())
 
 
-def make_management_application(node: ManagedNode, clock: Callable[[], Instant] = time.time) -> web.Application:
+def make_management_application(node: ManagedNode) -> web.Application:
     """Return what the management listener serves; without operators there is neither a sessions API nor a console."""
-    tokens = TokenCheck(lambda: node.configuration().operators or Operators(), clock)
-    refusals = RefusalRecord(node.trail, clock, node.refused)
+    tokens = TokenCheck(lambda: node.configuration().operators or Operators(), time.time)
+    refusals = RefusalRecord(node.trail, time.time, node.refused)
     configuration = node.configuration()
     settings = configuration.settings.console
     managed = configuration.operators is not None
     oidc = None
     if settings.oidc is not None and configuration.console_keys is not None:
-        oidc = OidcSignIn(settings.oidc, configuration.console_keys, settings.url, clock, randomness.token_bytes)
+        oidc = OidcSignIn(settings.oidc, configuration.console_keys, settings.url, time.time, randomness.token_bytes)
     services = ConsoleServices(
         node=node,
         settings=lambda: node.configuration().settings.console,
@@ -223,7 +223,7 @@ def make_management_application(node: ManagedNode, clock: Callable[[], Instant] 
         oidc=oidc,
         trail=node.trail,
         refusals=refusals,
-        clock=clock,
+        clock=time.time,
         random=randomness.token_bytes,
     )
     return make_management(

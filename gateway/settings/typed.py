@@ -130,7 +130,7 @@ def unit_of(kind: object) -> str | None:
     return str(get_args(kind)[1]) if get_origin(kind) is Annotated else None
 
 
-def read_values(cls: type[T], node: Node, reading: Reading, at: str = "") -> T | None:
+def read_values(cls: type[T], node: Node, reading: Reading) -> T | None:
     """Return a `cls` made of a mapping's entries, or `None` where there is no mapping.
 
     The reader notes a value that it cannot read and takes its default or a stand-in, so that a check of the whole finds
@@ -138,7 +138,7 @@ def read_values(cls: type[T], node: Node, reading: Reading, at: str = "") -> T |
     names its field in `SHORT`. `KEYS` has the keys of fields whose name cannot be the key, as it is a word of Python's.
     """
     try:
-        return _read_class(cls, node, reading, at)
+        return _read_class(cls, node, reading, "")
     except Unreadable:
         return None
 
