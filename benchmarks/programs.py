@@ -109,7 +109,7 @@ class Program:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(_STOP_SECONDS)
         finally:
-            # Also if it is interrupted once more while it waits.
+            # The group is killed also if this process is interrupted once more while it waits.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(_STOP_SECONDS)

@@ -9,7 +9,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,6 +18,7 @@ LONGEST = 40
 """Words of a sentence. A longer one is two."""
 
 _NO_SUBJECT = re.compile(r"(What|Who|Whoever|Whatever|Whichever|Whose|Whom|Where)\b")
+_CONTINUES = re.compile(r"(And|Or|Nor|Also|Else|So that)\b(?!,)")
 _PRONOUNS = re.compile(r"\b(whoever|whatever|whichever|whosever)\b", re.IGNORECASE)
 _CODE = re.compile(r"``[^`]*``|`[^`]*`")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
@@ -36,6 +37,8 @@ class Sentence:
     file: str
     line: int
     text: str
+    of_code: bool = False
+    """Whether it stands in a docstring or a comment, beside a name or a line that it must not continue."""
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -45,6 +48,8 @@ class Sentence:
         found = []
         if _NO_SUBJECT.match(text.lstrip("*_ (")) and not text.rstrip("*_ )").endswith("?"):
             found.append("begins with a clause instead of who acts")
+        if self.of_code and _CONTINUES.match(text.lstrip("*_ (")):
+            found.append("continues what stands before it, and has no subject")
         if _PRONOUNS.search(text):
             found.append("has a pronoun that no reader can look up")
         if len(re.findall(r"[A-Za-z0-9][\w'’.-]*", text)) > LONGEST:
@@ -75,8 +80,11 @@ def _mostly_japanese(text: str) -> bool:
 
 def of_python(path: Path) -> Iterator[Sentence]:
     """Yield the sentences of a module's docstrings and comments."""
-    name = str(path.relative_to(ROOT))
-    source = path.read_text("utf-8")
+    for each in _of_source(str(path.relative_to(ROOT)), path.read_text("utf-8")):
+        yield replace(each, of_code=True)
+
+
+def _of_source(name: str, source: str) -> Iterator[Sentence]:
     for node in ast.walk(_parsed(source)):
         body = getattr(node, "body", None)
         if not isinstance(body, list):

@@ -207,7 +207,7 @@ def test_a_measurement_that_is_ended_leaves_no_program_behind(tmp_path: Path, or
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
 def test_a_case_that_takes_too_long_is_stopped(run: Callable[[Coroutine[object, object, None]], None]) -> None:
-    """Also inside an event loop, which goes on after an ordinary exception of a signal's handler."""
+    """The stop works inside an event loop, which goes on after an ordinary exception of a signal's handler."""
     with pytest.raises(BenchmarkError, match="--longest"), at_most(0.05):
         run(asyncio.sleep(PATIENCE))
 

@@ -112,7 +112,7 @@ def test_a_policy_that_asks_for_more_than_is_contracted_names_the_form(folder: P
 
 
 def test_what_nobody_foresaw_is_exit_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """And says that it is ours."""
+    """The words say that the fault is ours."""
     monkeypatch.setattr(sys, "argv", ["sekisho", "check"])
     monkeypatch.setattr("gateway.process.configuration.read_configuration", lambda *_: 1 / 0)
 

@@ -204,7 +204,7 @@ def test_a_session_in_memory_ages_by_the_time_that_has_passed(moves: list[tuple[
 
 @given(st.lists(st.tuples(STEPS, st.booleans()), min_size=1, max_size=12))
 def test_a_login_in_memory_lives_no_longer_because_the_clock_was_set_back(moves: list[tuple[float, bool]]) -> None:
-    """Nor does one from the future count against the caps."""
+    """A login from the future does not count against the caps either."""
     store = MemoryPendingStore(total=1, per_browser=1)
     login = PendingLogin("browser", "app.gw.test", CLIENT, "n" * 43, "v" * 43, "/", "p/r", ("openid",), NOON)
     opened: float | None = None

@@ -48,6 +48,24 @@ def test_the_reader_of_sentences_sees(text: str, *, faulty: bool) -> None:
     assert any(each.faults for each in sentences("x", 1, text)) is faulty
 
 
+@pytest.mark.parametrize(
+    ("text", "faulty"),
+    [
+        ("And its connection is closed.", True),
+        ("Also after a mistake of ours.", True),
+        ("So that the log says why.", True),
+        ("Nor does another one.", True),
+        ("Also, the store is asked.", False),
+        ("So the log says why.", False),
+        ("Orders are kept.", False),
+    ],
+)
+def test_a_sentence_of_code_continues_no_name(text: str, *, faulty: bool) -> None:
+    """A docstring that goes on with the name of its test has no subject of its own. A page may begin so."""
+    assert bool(Sentence("x", 1, text, of_code=True).faults) is faulty
+    assert not Sentence("x", 1, text).faults
+
+
 def test_a_list_and_code_are_no_sentences() -> None:
     """An indented block is code, and each item of a list is a text of its own."""
     text = "The store has keys.\n\n    What: a key\n\n- One item.\n- Another item."

@@ -59,7 +59,7 @@ def test_what_every_reader_reads_alike_is_read(value: Any) -> None:
     ids=lambda document: document[:24].decode("latin-1"),
 )
 def test_what_readers_read_in_different_ways_is_not_read(document: bytes) -> None:
-    """And the one error says nothing of what stood there."""
+    """The one error says nothing of what stood there."""
     with pytest.raises(NotJsonError) as caught:
         read_json(document, 1_000_000)
 

@@ -619,7 +619,7 @@ class Linking:
         key = cookie_key(ticket)
         return tuple(
             field_of(pairs)
-            # Also of an account that she must prove again: its session at the application may be open still.
+            # An account that she must prove again counts as well: its session at the application may be open still.
             for held in await self.links_of(route, session)
             if (pairs := counted(person.cookie, known, key, route.name, held.account.name))
         )

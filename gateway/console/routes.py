@@ -59,7 +59,7 @@ class Admits(StrEnum):
     """The people that a route admits without a role."""
 
     EVERYBODY = "everybody"
-    """Also those who have not signed in."""
+    """Everybody, signed in or not."""
     SIGNED_IN = "signed_in"
     """Each operator who has signed in, with any role."""
 

@@ -55,7 +55,7 @@ class DeedRecord:
             raise AuditUnavailableError
         try:
             count = await work()
-        # Also an action that is cut off may have been done in part.
+        # An action that is cut off may have been done in part, too.
         except BaseException:
             self._end(deed, Outcome.FAILED, None)
             raise

@@ -129,7 +129,7 @@ class ClientConnection(ClientEnd, asyncio.Protocol):
         """Pass bytes to the part that expects them."""
         state = self.state
         if state is _HEAD:
-            # Else it is the rest of a head, or decrypted already when reading was paused.
+            # Other bytes are the rest of a head, or were decrypted already when reading was paused.
             if not (self._buffer or self.congested or self._pumping):
                 section = self._section
                 # Most likely one head, of which all but the request line is known. If more stands before the section

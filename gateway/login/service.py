@@ -498,7 +498,7 @@ class SignInService:
         now = self._clock()
         settings = client.settings
         authenticated_at = now if settings.freshness is Freshness.CALLBACK else NOT_TOLD
-        # Also with `freshness: callback`: nobody counts from a moment that the provider says is not the right one.
+        # The rule holds with `freshness: callback`, too: nobody counts from a moment that the provider denies.
         if id_token.auth_time is not None:
             authenticated_at = min(id_token.auth_time, now)
         # The provider may answer from a session of its own. The rule wants a recent reading of the card.

@@ -54,7 +54,7 @@ def navigation(inbound: Inbound) -> Navigation:
     told_by_browser = b"sec-fetch-mode" in sent
     destination = sent.get(b"sec-fetch-dest", b"document")
     # A request that a worker makes of a navigation has no destination of its own (Fetch section 5.4); no script can
-    # make one whose mode is `navigate`. Or the browser asks beside the worker, and hands it the answer
+    # make one whose mode is `navigate`. A browser may also ask beside the worker, and hand it the answer
     # (Service Workers section 3.5, "navigation preload").
     relayed = (destination == b"empty" and told_by_browser) or b"service-worker-navigation-preload" in sent
     if relayed and inbound.method in ("GET", "HEAD", "POST"):

@@ -251,7 +251,7 @@ class CachedReader:
     def _without_store(self, ticket: Ticket, now: Instant) -> Found | Unavailable:
         stale = self.cache.stale(ticket, now, self._monotonic())
         if stale is None:
-            # Also while the circuit is open and the store is not asked: each such request is one that it failed.
+            # The store failed this request also if the circuit is open, and nobody asked it.
             self.counts.unavailable += 1
             return _UNAVAILABLE
         self.counts.stale += 1

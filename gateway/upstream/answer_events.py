@@ -38,7 +38,7 @@ class AnswerBegins(msgspec.Struct, frozen=True, gc=False):
     head: AnswerHead
     body: bytes
     ending: Ending | None
-    """`None` where the answer goes on. Else that is all of it, and there are no trailers."""
+    """`None` where the answer goes on. Any other value ends it here, without trailers."""
 
 
 @final

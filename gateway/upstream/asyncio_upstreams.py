@@ -283,7 +283,7 @@ class Upstreams:
         if endpoint.breaker.unreached(last=last):
             standing.ejections += 1
             log.warning(Event.UPSTREAM_EJECTED, app=self.name, upstream=endpoint.address)
-        # Also the last one, which is asked all the same: at night nobody comes who would find out that it is back.
+        # The last one is knocked at as well, though requests go there: at night none comes that would find it back.
         if not endpoint.breaker.is_reachable and endpoint not in self._knocking:
             self._knocking.add(endpoint)
             self._start(self._knock(endpoint))

@@ -63,7 +63,7 @@ def be_analyst(line: socket.socket) -> None:
 
 def _answer(message: bytes) -> Answered:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    # Also where nobody is left to end this process, an analysis ends.
+    # An analysis ends also where nobody is left to end this process.
     most = int(used.ru_utime + used.ru_stime) + SECONDS + 1
     _bound(resource.RLIMIT_CPU, most, resource.RLIM_INFINITY)
     try:

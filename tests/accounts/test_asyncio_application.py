@@ -143,7 +143,7 @@ async def test_an_application_that_says_nothing_is_left_after_a_while(monkeypatc
 
 
 async def test_an_endless_page_is_cut_off() -> None:
-    """And its connection is closed."""
+    """The client closes the connection as well."""
     old = OldApplication(page=(200, b"x" * (LARGEST_PAGE + 10)))
 
     with pytest.raises(UpstreamProtocolError, match="too long"):

@@ -162,7 +162,7 @@ async def test_a_person_without_an_account_is_not_watched(office: Office) -> Non
 async def test_a_stream_that_is_over_is_forgotten_and_looks_go_on(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also after a mistake of ours."""
+    """The looks go on also after a mistake of ours."""
     looked: list[int] = []
     look = office.watches.look
 

@@ -162,7 +162,7 @@ def test_a_record_shows_no_password() -> None:
 
 @pytest.mark.parametrize("old", [b"current", b"next"])
 def test_either_box_is_sealed_anew(old: bytes) -> None:
-    """Also the one of a change that was interrupted."""
+    """The box of a change that was interrupted is sealed anew as well."""
     both = KeptPasswords(KeptPassword(b"current", own=True), KeptPassword(b"next", own=False))
 
     kept = changes.resealed(Kept(TANAKA, passwords=both), lambda name, box: name.encode() if box == old else None)

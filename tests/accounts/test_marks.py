@@ -44,7 +44,7 @@ def test_the_first_key_marks_and_all_are_read() -> None:
 
 
 def test_a_mark_holds_neither_subject_nor_code() -> None:
-    """Nor can it be computed without the key."""
+    """Nobody computes the mark without the key."""
     code = subject_code("RP1", "anna-subject")
     (mark,) = marks_of_code(Secrets.parse(OLD), "booking", code).all
 

@@ -381,7 +381,7 @@ def test_a_refresh_leads_on_as_a_location_does(value: str, path: str | None) -> 
     ],
 )
 def test_a_path_has_one_plain_spelling(path: str, plain: str) -> None:
-    """And that one is its own."""
+    """The plain spelling of a plain path is the path itself."""
     assert plain_path(path) == plain
     assert plain_path(plain) == plain
 

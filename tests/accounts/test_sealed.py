@@ -83,7 +83,7 @@ def test_all_keys_open_and_the_first_seals() -> None:
 
 @given(st.binary(max_size=200))
 def test_other_bytes_are_no_record(content: bytes) -> None:
-    """Also those that somebody has sealed under our key."""
+    """Bytes that somebody has sealed under our key are no record either."""
     assert open_kept(KEYS, "booking", "club", content) is None
     sealed = close(KEYS, Purpose.RECORD, "booking", "club", content, NONCE, padding=16)
     assert open_kept(KEYS, "booking", "club", sealed) is None

@@ -117,7 +117,7 @@ def test_a_writer_notices_a_change_of_its_file(tmp_path: Path) -> None:
 
 
 def test_a_signature_is_time_to_look(tmp_path: Path) -> None:
-    """Also while nothing happens: an idle writer finds the change at its next signature."""
+    """The rule holds while nothing happens as well: an idle writer finds the change at its next signature."""
     copied = Copied()
     trail = files(tmp_path, copied=copied)
     trail.sign(NOON)

@@ -64,7 +64,7 @@ async def test_a_required_entry_is_on_the_disk_before_the_answer(tmp_path: Path)
 
 
 async def test_a_flood_of_strangers_is_bounded_and_told(tmp_path: Path) -> None:
-    """Also where the trail is required: the refusals go on, and the trail ends with their number."""
+    """A required trail refuses nobody for it: the refusals go on, and the trail ends with their number."""
     stranger = Entry(Action.DECISION, time.time(), Outcome.REFUSED, app="booking", verdict="deny")
     trail = opened(tmp_path, required=True)
 
@@ -89,7 +89,7 @@ async def test_where_it_is_not_required_nothing_waits(tmp_path: Path) -> None:
 
 
 async def test_a_required_trail_refuses_what_it_cannot_write(tmp_path: Path) -> None:
-    """And goes on as soon as the disk does; the trail itself says how many entries it lost."""
+    """The gateway goes on as soon as the disk does; the trail itself says how many entries it lost."""
     blocked = tmp_path / "audit"
     blocked.write_text("in the way")
     trail = opened(blocked, required=True)

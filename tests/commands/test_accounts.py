@@ -359,7 +359,7 @@ def test_a_list_is_answered_in_the_operators_language(folder: Path, monkeypatch:
 
 
 def test_a_list_with_a_mistake_changes_nothing(folder: Path) -> None:
-    """Not even its good rows."""
+    """The command leaves out the good rows of the list as well."""
     sheet = folder / "list.csv"
     sheet.write_text(f"account,code\ntanaka,{code('anna')}\nsuzuki,XXXX\n")
 

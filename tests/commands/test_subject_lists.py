@@ -78,7 +78,7 @@ def test_an_end_that_is_no_day_is_refused(file: Path, day: str) -> None:
 
 
 def test_a_list_that_is_not_there_is_said(tmp_path: Path) -> None:
-    """And is not made: a slip in its name would leave the policy's own list unchanged."""
+    """The command makes no such list: a slip in its name would leave the policy's own list unchanged."""
     for word in ("show", "add", "remove"):
         result = sekisho(word, tmp_path / "none.yaml", said=CODES[0])
         assert result.exit_code == 2

@@ -190,7 +190,7 @@ def test_nothing_is_erased_without_a_reason_or_of_a_client_there_is_not(folder: 
 
 
 def test_what_was_done_before_a_store_went_away_is_in_the_audit(folder: Path) -> None:
-    """And that it is not complete; exit 1."""
+    """The audit says that the work is not complete, and the command ends with 1."""
     settings = folder / "gateway.yaml"
     text = settings.read_text()
     start = text.index("limits: {store: '")

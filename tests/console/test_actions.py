@@ -171,7 +171,7 @@ async def test_an_entry_of_a_limit_is_given_back_once(open_house: House) -> None
 
 
 async def test_a_gateway_without_limits_says_so(open_house: House) -> None:
-    """And has no form."""
+    """The page has no form."""
     open_house.node.entries = None
 
     assert "no store of limits" in await (await open_house.get("limits")).text()

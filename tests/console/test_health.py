@@ -145,7 +145,7 @@ def test_the_parts_that_stop_sign_ins_come_first() -> None:
 
 
 def test_certificates_that_end_soon_are_marked() -> None:
-    """And those whose dates nobody can read."""
+    """A certificate whose dates nobody can read is marked as well."""
     day = 86_400.0
     expiries = [Expiry("far", "f", NOON + 90 * day), Expiry("near", "n", NOON + 5 * day), Expiry("torn", "t", None)]
 

@@ -16,5 +16,5 @@ def test_a_share_is_never_rounded_up(part: float, whole: float, text: str) -> No
 
 
 def test_a_moment_is_said_as_a_clock_in_japan() -> None:
-    """And for machines with its zone."""
+    """A machine reads the moment with its zone."""
     assert moment(NOON) == Moment("2026-11-23 12:00", "2026-11-23T12:00:00+09:00")

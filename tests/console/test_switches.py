@@ -9,7 +9,7 @@ from tests.console.conftest import FakeNode
 
 
 def test_every_offered_time_is_one_a_switch_may_have() -> None:
-    """And grows down the list."""
+    """The times grow down the list."""
     lengths = [length_of(each) for each in LENGTHS]
 
     assert all(each is not None and 0 < each <= LONGEST for each in lengths)

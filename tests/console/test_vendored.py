@@ -18,7 +18,7 @@ def test_the_editor_has_the_hash_that_was_noted_when_it_was_made() -> None:
 
 
 def test_every_package_is_pinned_by_its_content() -> None:
-    """And none names the place from which it came: npm asks the registry that it is set up for."""
+    """No entry names the place from which it came: npm asks the registry that it is set up for."""
     packages = json.loads((EDITOR / "package-lock.json").read_text("utf-8"))["packages"]
 
     for name, package in packages.items():

@@ -108,7 +108,7 @@ def test_an_answer_is_counted_for_its_heading() -> None:
 
 
 def test_the_page_of_a_draft_keeps_what_was_typed() -> None:
-    """Also where saving was refused."""
+    """The page keeps it also where saving was refused."""
     values = results_of(NotAnalysed("slow"), opened("typed"), "", None, "2026-11-23")
     page = edit_page(
         values,

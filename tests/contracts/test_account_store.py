@@ -535,7 +535,7 @@ async def test_a_kept_password_has_a_place_that_guesses_do_not_take(store: Accou
 
 
 async def test_a_withdrawn_attempt_counts_nowhere(store: AccountStore) -> None:
-    """And only that one: those that failed before it still count."""
+    """The store withdraws that attempt alone: those that failed before it still count."""
     for name in "12":
         assert await store.begin_attempt(Attempt(APP, "t", ANNA.first, name), FEW, NOW)
 

@@ -84,7 +84,7 @@ async def test_the_same_reservation_twice_is_one(store: LimitStore) -> None:
 
 
 async def test_a_definite_failure_gives_the_chance_back_at_once(store: LimitStore) -> None:
-    """And the next entry is taken."""
+    """The store takes the next entry."""
     await store.reserve(ANNA, "a", NOW)
 
     await store.settle(ANNA, "a", Settlement.GIVE_BACK, NOW)
@@ -187,7 +187,7 @@ async def test_a_name_cancels_nothing_whose_end_is_unknown(store: LimitStore) ->
 
 
 async def test_renewing_what_is_gone_brings_nothing_back(store: LimitStore) -> None:
-    """Nor does settling it."""
+    """Settling an entry that is gone brings nothing back either."""
     assert not await store.renew(ANNA, "a", NOW)
     await store.settle(ANNA, "a", Settlement.COUNT, NOW)
 

@@ -279,7 +279,7 @@ async def test_the_newest_login_of_a_browser_always_works(open_store: Opener) ->
 
 
 async def test_at_the_cap_the_busy_are_refused_and_the_others_are_not(open_store: Opener) -> None:
-    """And no live login gives way; at twice the cap nobody is let in."""
+    """No live login gives way, and at twice the cap nobody is let in."""
     store = await open_store(total=4)
     busy = [new_state() for _ in range(4)]
     for number, state in enumerate(busy):
@@ -304,7 +304,7 @@ async def test_one_line_of_ipv6_is_one_address(open_store: Opener) -> None:
 
 
 async def test_used_logins_count_until_they_end(open_store: Opener) -> None:
-    """Else making and spending logins would fill the store past its cap."""
+    """A client that makes and spends logins would otherwise fill the store past its cap."""
     store = await open_store(total=1)
     state = new_state()
     await store.open(state, login(), "198.51.100.7", NOON)

@@ -49,7 +49,7 @@ def test_what_is_personal_needs_somebody(booking: int, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/nowhere", "/facilities/99", "/facilities/42/x", "/reserve/99"])
 def test_what_is_not_there_is_404(booking: int, path: str) -> None:
-    """Also for somebody."""
+    """A person who is signed in gets 404 as well."""
     assert resident(booking).get(path).status == 404
 
 
@@ -148,7 +148,7 @@ def test_a_room_is_booked_and_cancelled(booking: int) -> None:
 
 
 def test_nobody_sees_or_cancels_the_bookings_of_another(booking: int) -> None:
-    """Not by number, not in a form."""
+    """The number of a booking opens it to nobody else, and a form does not either."""
     mine, theirs = resident(booking), resident(booking, "s2")
     opened(mine)
     opened(theirs)

@@ -506,7 +506,7 @@ def test_an_issuer_of_another_shape_is_refused(issuer: str) -> None:
 
 
 async def test_a_busy_port_is_an_error(party: RelyingParty) -> None:
-    """And leaves nothing behind."""
+    """The emulator leaves nothing behind."""
     port = int(party.issuer.split(":")[2].partition("/")[0])
 
     with pytest.raises(OSError, match="Address already in use"):

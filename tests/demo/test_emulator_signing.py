@@ -300,7 +300,7 @@ async def test_a_result_can_be_a_single_one(start: StartEmulator) -> None:
 
 
 async def test_a_result_needs_the_tokens_of_its_own_code(public_body: RelyingParty) -> None:
-    """Not the client's token, not a sign-in's, not another transaction's."""
+    """The emulator takes neither the client's token, nor a sign-in's, nor another transaction's."""
     transaction, tokens, _ = await signed(public_body)
     other, others, _ = await signed(public_body, 4)
     own = (await public_body.own_token())[1]["access_token"]

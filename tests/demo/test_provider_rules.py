@@ -89,7 +89,7 @@ def test_a_form_may_say_a_thing_once() -> None:
 
 
 def test_a_jti_is_remembered_until_the_assertion_has_expired() -> None:
-    """And for ten seconds at least, however short it lives."""
+    """The emulator remembers it for ten seconds at least, however short the assertion lives."""
     claims = {"iss": "RP1", "sub": "RP1", "aud": "here", "jti": "x"}
 
     def until(**times: float) -> float:

@@ -370,7 +370,7 @@ async def known_there(town: Town, cookie: str) -> bool:
 
 
 async def test_no_password_is_anywhere_in_the_clear(town: Town) -> None:
-    """Not in logs, access lines, metrics, spans, the audit trail, the stores or their files; neither old nor new."""
+    """No log, access line, metric, span, audit entry, store or file has the old password or the new one."""
     person = await town.signed_in("canary", "app")
     await person.link("kato", "wrong-Canary-guess", "/mine")
     await person.link("tanaka", "old-Canary-5", "/mine")

@@ -180,7 +180,7 @@ def test_a_busy_port_is_said_with_what_to_do() -> None:
 
 
 def test_without_redis_sessions_are_kept_in_memory() -> None:
-    """And the demo says so, and works; closing its terminal ends it."""
+    """The demo says so, and works; closing its terminal ends it."""
     port = free_port()
     command = [sys.executable, "-m", "gateway", "demo", "--port", str(port)]
     environment = {**os.environ, "PATH": "/nonexistent"}

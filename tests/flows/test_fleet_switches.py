@@ -68,7 +68,7 @@ def audited(node: GatewayProcess, action: str) -> list[dict[str, object]]:
 
 
 def test_a_switch_of_one_node_holds_on_both(lay: Lay, redis: RedisServer) -> None:
-    """Also while Redis restarts without its data, and on a node that begins without Redis: it closes what it must."""
+    """The switch holds while Redis restarts without its data. A node that begins without Redis closes what it must."""
     one, other = lay("one"), lay("other")
     one.start()
     other.start()

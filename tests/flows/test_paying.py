@@ -156,7 +156,7 @@ def test_two_payments_in_two_tabs_come_back_both(context: BrowserContext, places
 
 @pytest.mark.parametrize(("sender", "path"), [("evil", "/done"), ("evil", "/button"), ("pay", "/attack")])
 def test_another_site_and_another_page_are_told_apart(page: Page, places: Places, sender: str, path: str) -> None:
-    """Also by a person's own press there; loading our page again changes nothing, and the link opens the page."""
+    """A person's own press is told apart as well. Loading our page again changes nothing; the link opens it."""
     origin = getattr(places, sender)
     page.goto(f"{origin}{path}")
     if path == "/button":

@@ -228,7 +228,7 @@ async def test_another_query_is_another_place(shop: tuple[Browser, Site]) -> Non
 
 
 async def test_a_form_is_sent_on_once(shop: tuple[Browser, Site]) -> None:
-    """Also if two presses come at the same moment."""
+    """One of two presses at the same moment sends it."""
     browser, application = shop
     page = await browser.sent_by(PAY)
 
@@ -258,7 +258,7 @@ async def test_only_the_browser_that_was_sent_here_can_press(shop: tuple[Browser
 
 @pytest.mark.long
 async def test_only_our_own_page_can_press(shop: tuple[Browser, Site]) -> None:
-    """Not another site that got hold of the form, nor a script, nor a frame: the form inside is never sent on."""
+    """No other site that got hold of the form, no script and no frame can press: the form inside is never sent on."""
     browser, application = shop
     page = await browser.sent_by(PAY)
 

@@ -170,7 +170,7 @@ def test_no_worker_has_the_management_socket(tmp_path: Path, redis_url: str) -> 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_reload_changes_the_policy_between_two_requests(workers: int, start: Callable[[int], GatewayProcess]) -> None:
-    """And a mistake in it leaves the old one in force."""
+    """A mistake in the new policy leaves the old one in force."""
     gateway = start(workers)
     policy = gateway.folder / "policy.yaml"
     assert gateway.process is not None

@@ -33,7 +33,7 @@ def test_each_row_says_what_becomes_of_its_names(row: AnswerField) -> None:
 
 
 def test_each_fate_has_a_row_and_each_row_a_reason() -> None:
-    """And no name has two."""
+    """No name has two rows."""
     names = [row.name for row in ANSWER_FIELDS]
 
     assert {row.action for row in ANSWER_FIELDS} == set(Action)

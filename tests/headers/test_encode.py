@@ -70,7 +70,7 @@ def test_the_characters_of_names_survive(charset: str) -> None:
 
 @pytest.mark.parametrize("charset", ["cp932", "euc-jp"])
 def test_what_a_charset_lacks_is_a_geta(charset: str) -> None:
-    """And is counted."""
+    """The encoder counts each of them."""
     settings = HeaderSettings(charset=charset, encoding="raw")  # type: ignore[arg-type]
 
     lines = identity_lines(permit(("name", "𠮷田")), settings)

@@ -1192,7 +1192,7 @@ async def test_a_mistake_of_ours_is_500_and_nobody_passes(door: Door) -> None:
 
 
 async def test_a_store_that_raises_is_no_pass(door: Door) -> None:
-    """Not even where it should have returned a value."""
+    """A store that raises where it should have returned a value lets nobody pass."""
     door.step = needs_session(door)
     door.sessions.peeked = Unread(TICKET)
 

@@ -306,7 +306,7 @@ async def test_a_refused_head_names_its_app(door: Door, line: bytes, fields: byt
 
 
 async def test_every_method_that_an_app_asks_for_comes_through(door: Door) -> None:
-    """Also those that llhttp has never heard of, with a body and without, one after the other on a connection."""
+    """The listener passes on methods that llhttp has never heard of, with a body and without, one after the other."""
     door.app = app_settings(methods=tuple(REGISTERED.values()))
     await door.open()
     client = await door.client()

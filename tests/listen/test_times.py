@@ -34,7 +34,7 @@ async def quick() -> AsyncIterator[Door]:
 
 
 async def test_the_application_has_the_time_until_its_head(door: Door) -> None:
-    """And nobody else does, where the answer comes whole."""
+    """No other part of the exchange has it where the answer comes whole."""
 
     async def script(peer: Peer) -> None:
         await door.application.request(peer)
@@ -165,7 +165,7 @@ async def test_the_store_has_the_time_of_a_look_up(door: Door) -> None:
 
 
 async def test_the_queue_is_a_wait(door: Door) -> None:
-    """And its time is told to the App's record."""
+    """The time of the wait is told to the App's record."""
     waits: list[float] = []
 
     async def script(peer: Peer) -> None:

@@ -164,7 +164,7 @@ def know(door: Door, *, reads_bodies: bool) -> None:
 async def test_a_connection_that_carried_a_body_carries_nothing_else(
     door: Door, method: str, framing: str, reads_bodies: bool
 ) -> None:
-    """And the application is told so, unless its server is known to read what its pages do not."""
+    """The application is told so, unless its server is known to read what its pages do not."""
     know(door, reads_bodies=reads_bodies)
     if method == "HEAD":
         door.application.script = door.application.say(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")

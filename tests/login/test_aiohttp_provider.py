@@ -353,7 +353,7 @@ async def test_a_compressed_answer_is_not_unpacked(house: House) -> None:
 
 
 async def test_a_refused_access_token_is_a_refusal(house: House) -> None:
-    """And its error code is made safe."""
+    """The client makes the error code safe."""
     with pytest.raises(ProviderRefusedError, match="invalid_token"):
         await house.provider.userinfo("made-up")
 

@@ -196,7 +196,7 @@ def test_a_header_that_does_not_hold_is_named(header: dict[str, Any], check: Che
 
 
 def test_core_06_a_stranger_cannot_sign() -> None:
-    """Not even under the right key's name."""
+    """The right key's name does not help the stranger."""
     assert failing(token(key=STRANGER)) == Check.SIGNATURE
 
 
@@ -273,7 +273,7 @@ def test_one_accepted_acr_is_enough(accepted: tuple[str, ...], acr: str, passes:
     ["", "a.b", "a.b.c.d", "....", "e30.e30.e30", "\x00.\x00.\x00", "あ.あ.あ", "a" * 20_000 + ".b.c", token() + "\n"],
 )
 def test_core_01_what_is_no_signed_token_has_not_the_shape(said: str) -> None:
-    """Nor an encrypted one, of five parts."""
+    """An encrypted token, of five parts, has not the shape either."""
     assert failing(said) in {Check.SHAPE, Check.HEADER}
 
 
@@ -327,7 +327,7 @@ def test_userinfo_of_another_subject_is_not_used(sub: object) -> None:
 
 
 def test_what_was_not_granted_is_not_read() -> None:
-    """Also where the provider says more than it was asked."""
+    """The reader leaves it out also where the provider says more than it was asked."""
     said = {"sub": "s", "name": "佐藤　花子", "birthdate": "19860401"}
 
     facts = read_userinfo(said, "s", {Scope.OPENID, Scope.BIRTHDATE}, TODAY)

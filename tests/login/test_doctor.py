@@ -93,7 +93,7 @@ def test_an_unregistered_way_back_from_sign_out_is_noticed(status: int, level: L
 
 @pytest.mark.parametrize("said", ["", "yesterday", "Mon, 99 Foo 2026 99:99:99 GMT"])
 def test_a_date_that_cannot_be_read_is_a_warning(said: str) -> None:
-    """Not a failure of ours."""
+    """The doctor does not call it a failure of ours."""
     assert clock_finding("c", said, NOW, NOW, 10).level == Level.WARN
 
 

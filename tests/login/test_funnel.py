@@ -66,7 +66,7 @@ async def test_a_browser_inside_an_app_is_one_until_the_end(house: House) -> Non
 
 
 async def test_a_failure_names_the_app_that_asked(house: House) -> None:
-    """Also where two Apps of one host share a callback."""
+    """The failure names that App also where two Apps of one host share a callback."""
     answer = house.stand_in.authorize(await house.begin())
     state = next(part for part in answer.split(b"&") if part.startswith(b"state="))
     outcome = await house.finish(b"error=access_denied&" + state)
@@ -133,7 +133,7 @@ def place() -> Place:
 
 
 async def test_a_login_that_nobody_brings_back_is_abandoned_once(place: Place) -> None:
-    """Not before its time, and never twice."""
+    """The login is not abandoned before its time, and never twice."""
     await place.send(1)
 
     await place.look_after(PENDING_SECONDS - MARGIN - 1)

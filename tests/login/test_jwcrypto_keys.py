@@ -66,13 +66,13 @@ def test_a_file_that_cannot_be_written_leaves_what_was_there(path: Path, monkeyp
 
 
 def test_a_file_that_is_not_there_says_what_to_do(path: Path) -> None:
-    """Not a traceback."""
+    """The operator sees the remedy, and no traceback."""
     with pytest.raises(KeySetError, match="sekisho keys new"):
         load_keys(path)
 
 
 def test_an_unknown_algorithm_makes_no_key() -> None:
-    """Not even a weak one."""
+    """The rule holds for weak algorithms, too."""
     with pytest.raises(KeySetError, match="HS256"):
         make_key("HS256")
 

@@ -85,7 +85,7 @@ def test_one_odd_key_costs_none_of_the_others() -> None:
 )
 @pytest.mark.parametrize("place", ["before", "behind"])
 def test_a_key_that_cannot_be_understood_is_passed_over(member: str, kid: str, why: Unfit, place: str) -> None:
-    """Also one whose text alone no reader would take: the members around it are read by themselves."""
+    """A key whose text alone no reader would take is passed over as well: its other members are read by themselves."""
     both = [member, json.dumps(GOOD)] if place == "before" else [json.dumps(GOOD), member]
 
     found = read_jwks(f'{{"keys": [{", ".join(both)}]}}'.encode(), LONGEST)

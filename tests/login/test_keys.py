@@ -38,7 +38,7 @@ def test_the_public_view_has_public_members_only() -> None:
 
 
 def test_no_private_member_shows_by_accident() -> None:
-    """Not in a traceback's `repr`, not in a format string."""
+    """A traceback's `repr` and a format string show none."""
     secret = str(EC.as_dict(private=True)["d"])
 
     assert secret not in f"{both()!r} {both()} {both().keys[0]!r}"
@@ -65,7 +65,7 @@ def test_rotation_overlaps() -> None:
 
 
 def test_what_would_leave_us_without_a_key_is_refused() -> None:
-    """And says what to do first."""
+    """The refusal says what to do first."""
     one = KeySet((signing_key(EC, "a", "ES256"),))
 
     with pytest.raises(KeySetError, match="keys new"):
@@ -97,7 +97,7 @@ def test_what_would_leave_us_without_a_key_is_refused() -> None:
     ],
 )
 def test_a_file_that_cannot_be_used_says_why(members: list[Any], said: str) -> None:
-    """And quotes no member of a key."""
+    """The words quote no member of a key."""
     with pytest.raises(KeySetError, match=said) as refused:
         read_key_set(json.dumps({"keys": members}).encode())
 

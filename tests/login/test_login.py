@@ -76,7 +76,7 @@ def test_without_acr_values_none_are_sent() -> None:
 
 
 def test_scopes_have_one_order() -> None:
-    """So that two requests for the same are the same."""
+    """Two requests for the same scopes are the same."""
     assert scope_text(Scope) == scope_text(reversed(list(Scope))) == "openid name address birthdate gender"
 
 
@@ -169,7 +169,7 @@ def test_a_token_answer_that_cannot_be_used_is_named(changes: dict[str, Any], ch
 
 
 def test_tokens_show_nowhere() -> None:
-    """Not in the `repr` a traceback prints."""
+    """The `repr` that a traceback prints shows none."""
     assert "a.b.c" not in repr(read_token_answer(ANSWER, ASKED))
 
 

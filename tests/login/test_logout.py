@@ -181,7 +181,7 @@ async def test_2_6_2_a_key_of_a_moment_ago_loses_no_sign_out(house: House) -> No
 async def test_a_token_that_does_not_hold_ends_nothing(
     house: House, header: dict[str, Any], changes: dict[str, Any], check: Check
 ) -> None:
-    """And the first check it fails is named."""
+    """The refusal names the first check that the token fails."""
     await house.sign_in()
 
     outcome = await house.service.back_channel_logout(house.browser.route, logout_token(house, header, **changes))

@@ -21,7 +21,7 @@ SAID: dict[str, Any] = {
 
 
 def test_what_we_use_is_read() -> None:
-    """And what is not offered is None."""
+    """A member that is not offered is None."""
     metadata = read_metadata({**SAID, "registration_endpoint": "whatever"}, ISSUER)
 
     assert metadata.token_endpoint == f"{ISSUER}/token"

@@ -26,7 +26,7 @@ ANOTHER = ProviderSettings(issuer="https://login.town.example/realms/town")
 
 @pytest.mark.parametrize("settings", AGENCYS, ids=lambda settings: settings.issuer or settings.environment)
 def test_the_agencys_service_is_held_to_its_own_words(settings: ProviderSettings) -> None:
-    """Also under another name for its environment: an upgrade takes nothing away."""
+    """The rule holds under another name for the environment as well: an upgrade takes nothing away."""
     assert asked_acr(settings) == "aal3 crl"
     assert accepted_acr(settings) == ("aal3 crl",)
     assert not requires_acr(settings)

@@ -161,7 +161,7 @@ def test_an_app_may_return_to_what_its_door_admits(paths: PathSettings, raw: str
     ],
 )
 def test_a_deep_link_of_a_browsers_own_signs_is_kept(raw: str, rebuilt: str) -> None:
-    """Also where an application has decoded it once too often."""
+    """The link is kept also where an application has decoded it once too often."""
     assert landing(raw) == rebuilt
 
 

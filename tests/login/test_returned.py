@@ -94,7 +94,7 @@ def test_a_form_opens_for_its_browser_its_url_and_its_time_alone() -> None:
 
 
 def test_a_spent_name_is_remembered_for_longer_than_a_form_opens() -> None:
-    """Else a form could be sent once more when its name is forgotten."""
+    """A form could otherwise be sent once more when its name is forgotten."""
     assert SPENT_SECONDS > RETURNED_SECONDS + 60
 
 

@@ -20,7 +20,7 @@ def test_a_place_is_taken_until_its_entry_would_have_ended() -> None:
 
 
 def test_a_browsers_newest_entry_makes_room_by_its_own_oldest() -> None:
-    """And by nobody else's."""
+    """The entries of other browsers stay."""
     here = room(per_browser=2)
     assert [here.take(name, "b1", "x", 1, NOON) for name in "ab"] == [(1, 1, None), (2, 2, None)]
     here.take("other", "b2", "x", 1, NOON)

@@ -190,7 +190,7 @@ async def test_a_login_begun_for_another_client_is_not_finished(house: House) ->
 
 
 async def test_a_callback_in_another_browser_is_no_session_and_uses_nothing_up(house: House) -> None:
-    """Not even with the ticket cookie of somebody; and the right browser can still finish."""
+    """The ticket cookie of somebody does not help, and the right browser can still finish."""
     query = house.stand_in.authorize(await house.begin(back="/a"))
     other = Browser(house.browser.route, {"__Host-sekisho-login": "A" * 43})
 
@@ -389,7 +389,7 @@ async def test_the_providers_own_trouble_is_not_the_cards(house: House, code: st
     ],
 )
 async def test_each_error_code_has_its_outcome(house: House, code: str, failure: LoginFailure) -> None:
-    """And no code is redeemed."""
+    """The service redeems no code."""
     state = parse_qs(urlsplit(await house.begin(back="/a")).query)["state"][0]
 
     outcome = await house.finish(f"error={code}&state={state}&code=c1".encode())
@@ -421,7 +421,7 @@ async def test_an_expired_pending_login_says_so(house: House) -> None:
 
 @pytest.mark.parametrize(("later", "target"), [(86_399, "/a"), (86_401, None)])
 async def test_the_target_of_an_expired_login_is_kept_for_a_day(house: House, later: float, target: str | None) -> None:
-    """Not longer, and only in the browser that began it."""
+    """The target is kept no longer, and only in the browser that began the login."""
     query = house.stand_in.authorize(await house.begin(back="/a"))
     house.clock.ahead = later
 

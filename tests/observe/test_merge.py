@@ -22,7 +22,7 @@ def test_a_gauge_merges_as_it_says(over: Over, merged: float) -> None:
 
 
 def test_counts_add_up() -> None:
-    """Also of workers that have ended."""
+    """The counts of workers that have ended are part of it."""
     worker = (family("c", "counter", 5.0), family("g", "gauge", 1.0))
 
     merged = {each.name: each.samples[0].value for each in merge((remembered(worker), worker))}

@@ -189,7 +189,7 @@ def test_any_value_becomes_a_line_that_a_terminal_only_draws(value: object) -> N
 
 @pytest.mark.usefixtures("stream")
 def test_the_audit_is_a_kind_of_its_own() -> None:
-    """So that a flood of events loses no decision."""
+    """A flood of events loses no decision."""
     kept = _Kept()
     set_up_logging(sink=kept)
 

@@ -17,7 +17,7 @@ async def waits(seconds: float = PAUSE) -> None:
 
 
 async def test_only_the_time_of_others_is_counted() -> None:
-    """Also in a task that the work has begun, and whether the wait ends well or not."""
+    """The rule holds in a task that the work has begun, and whether the wait ends well or not."""
     with measured() as counted:
         await waits()
         await asyncio.create_task(waits())
@@ -32,7 +32,7 @@ async def test_only_the_time_of_others_is_counted() -> None:
 
 
 async def test_two_works_at_the_same_time_have_a_sum_each() -> None:
-    """And nobody counts where nobody asked for it."""
+    """Nobody counts where nobody asked for it."""
 
     async def work(seconds: float) -> float:
         with measured() as counted:

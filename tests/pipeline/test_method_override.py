@@ -192,7 +192,7 @@ def test_a_query_is_judged_by_both_as_well() -> None:
     ],
 )
 def test_unknown_doubled_and_half_heard_overrides_are_refused(request_line: str, fields: list[tuple[str, str]]) -> None:
-    """Also where the App has opted in: nobody knows which method the application would take."""
+    """The rule holds where the App has opted in as well: nobody knows which method the application would take."""
     assert reason(ask(table(both=True), request_line, *fields, known=Found(session()))) == REFUSED
 
 

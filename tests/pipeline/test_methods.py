@@ -331,7 +331,7 @@ def test_each_resource_that_a_condition_names_is_judged(method: str, condition: 
 
 
 def test_a_further_resource_loses_the_prefix_as_the_target_does() -> None:
-    """And gets the scheme that the application takes itself to be reached by."""
+    """The further resource gets the scheme that the application takes itself to be reached by."""
     public = UpstreamSettings(strip_prefix=True, references="public")
     for options, scheme in ((UpstreamSettings(strip_prefix=True), b"http"), (public, b"https")):
         shop = replace(dav(GUARDED, url="https://dav.gw.test/files", upstream_options=options), prefix="/files")

@@ -139,7 +139,7 @@ def test_the_last_resort_is_a_page_in_both_languages() -> None:
 
 
 def test_a_page_of_ours_that_was_not_made_is_said_as_a_page() -> None:
-    """Also where the client does not say that it is a person."""
+    """The rule holds also for a client that does not say that it is a person."""
     maybe = without_portal(inbound("/", ("Accept", "*/*"), ("Accept-Language", "en")), NAMED)
 
     assert (maybe.status, dict(maybe.headers)[b"Content-Type"]) == (502, b"text/html; charset=utf-8")

@@ -439,7 +439,7 @@ def test_a_session_of_this_host_or_of_none_is_good(host: str) -> None:
 
 
 def test_what_was_decided_is_kept_until_it_can_change() -> None:
-    """Not asked again before its moment, asked again from it on, and never kept where it depends on the request."""
+    """The decision is asked anew from its moment on, and never kept where it depends on the request."""
     rule = FixedRule(nobody=SIGN_IN, somebody=Permit(RULE, identity()), until=NOON + 10)
     routes = table(rule)
     found = Found(session())
@@ -505,7 +505,7 @@ def test_what_is_no_browser_opens_a_public_websocket() -> None:
 
 
 def test_a_script_of_an_allowed_origin_can_read_its_401() -> None:
-    """And a script of any other origin cannot."""
+    """A script of any other origin cannot read it."""
     here = RouteTable(
         [route(FixedPolicy(somebody()), app=app(allowed_origins=("https://spa.gw.test",)))],
         "/.sekisho/",

@@ -72,7 +72,7 @@ def test_a_policy_without_sign_out_links_stays_the_same_object() -> None:
     ],
 )
 def test_sign_out_links_stand_before_closed_pages(path: str, query: str | None, name: str) -> None:
-    """Also where the login page itself signs people out by a parameter; all of the rules have the very same name."""
+    """The rule holds where the login page itself signs out by a parameter. The rules have the very same name."""
     policy = signing_out(closing(OPEN, ("/login.php",)), ("/logout.php", "/login.php?action=logout"))
     asked = make_inbound("GET", path, query)
     rule = CompiledPolicy(policy, stacks=(Stack.PHP,)).fitting(asked, NOON)

@@ -166,7 +166,7 @@ def test_a_period_begins_and_ends_at_a_moment() -> None:
 
 
 def test_the_gender_on_the_card_is_asked() -> None:
-    """Not given is unknown; 女子のみ is a yes for female alone."""
+    """A gender that is not given is unknown; 女子のみ is a yes for female alone."""
     test = GenderTest(Gender.FEMALE)
     assert test.ask(at()).truth is test.ask(at(who=person())).truth is Truth.UNKNOWN
     assert [test.ask(at(who=person(gender=gender))).truth for gender in Gender] == [Truth.NO, Truth.YES, Truth.NO]

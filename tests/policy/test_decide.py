@@ -190,7 +190,7 @@ def test_only_what_is_disclosed_is_told() -> None:
 
 
 def test_what_is_not_known_is_absent() -> None:
-    """Not given, unreadable, partly unknown: no header, and no challenge."""
+    """A fact that is not given, unreadable or partly unknown brings no header, and no challenge."""
     policy = policy_of("name: r, allow: signed_in, disclose: [subject, name, birthdate, age, town, here, adult]")
 
     verdict = decide(policy, person(birthdate=Birthdate(1980), address="府中市1")).verdict

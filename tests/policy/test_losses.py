@@ -152,7 +152,7 @@ def test_an_adoption_is_of_one_content() -> None:
 
 @pytest.mark.parametrize("text", [b"{", b"[]", b'{"a": 1}', b'{"a": {}, "a": {}}', b"[" * 9_999, b"\xff"])
 def test_what_is_no_file_of_adoptions_adopts_nothing(text: bytes) -> None:
-    """And says what would be right."""
+    """The mistake says what would be right."""
     with pytest.raises(AdoptionsError, match="sekisho policy adopt"):
         read_adoptions(text)
 

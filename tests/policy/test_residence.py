@@ -169,7 +169,7 @@ def test_an_address_decides_what_it_says_and_no_more(address: str, places: list[
 
 
 def test_no_address_is_unknown_everywhere_and_overseas_is_nowhere() -> None:
-    """Not given is not the same as abroad."""
+    """An address that is not given is not the same as one abroad."""
     assert residence_of(None).lies_in(frozenset({"13"})) is Truth.UNKNOWN
     assert residence_of("国外転出") == NOWHERE
 

@@ -398,7 +398,7 @@ async def test_a_token_ends_one_link_once(desk: Desk) -> None:
 
 
 async def test_a_made_up_word_names_no_link(desk: Desk) -> None:
-    """Nor does that of another session."""
+    """The word of another session names none either."""
     await desk.given("yamada")
     (address,) = await desk.ends()
     desk.ticket = "U" * 43

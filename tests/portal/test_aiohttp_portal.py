@@ -1239,7 +1239,7 @@ async def test_a_waiting_forms_page_can_be_loaded_again_until_it_is_sent(permitt
 
 
 async def test_another_sites_press_sends_no_form(permitting: House) -> None:
-    """Nor does a script's of another person: the page is shown again, and the form waits on."""
+    """A script's press of another person sends none either: the page is shown again, and the form waits on."""
     page = await waiting(permitting)
     await at(permitting, page, session=HELD)
     path, _, query = page.partition("?")

@@ -190,7 +190,7 @@ async def test_an_id_of_another_shape_is_unknown(opened: Opener, path: str) -> N
 async def test_a_url_of_the_api_has_its_methods_and_no_others(
     opened: Opener, path: str, methods: tuple[str, ...]
 ) -> None:
-    """Also with the right token: 405, and nothing begins or ends."""
+    """The right token changes nothing: the answer is 405, and nothing begins or ends."""
     desk = await opened()
     await desk.keep(id="i" * 43)
 

@@ -43,7 +43,7 @@ def test_no_guess_stands_in_the_way_of_a_right_token(strangers: str) -> None:
 
 @pytest.mark.parametrize("token", ["", "geheim", "sekisho_", "sekisho_" + "a" * 42, "sekisho_" + "a" * 44, TOKEN + " "])
 def test_a_text_without_the_form_of_a_token_is_nobodys(token: str) -> None:
-    """Also where somebody has put its hash into the file: a token chosen by hand can be guessed."""
+    """The rule holds where somebody has put its hash into the file as well: a token chosen by hand can be guessed."""
     line = f"sato {hash_of(token)} look"
     check = TokenCheck(lambda: read_operators(line), lambda: 1_000.0)
 

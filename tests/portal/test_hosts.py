@@ -80,7 +80,7 @@ def test_two_host_fields_are_no_host() -> None:
 
 
 def test_the_name_it_listens_on_is_one_of_its_names() -> None:
-    """And those that the settings give beside it."""
+    """The names that the settings give beside it are its names as well."""
     made = Settings(
         listen="127.0.0.1:1",
         provider=ProviderSettings(),

@@ -36,7 +36,7 @@ def test_a_token_is_good_for_a_while(later: float, *, good: bool) -> None:
 
 
 def test_a_spent_name_is_remembered_longer_than_its_token_is_good() -> None:
-    """Else a token could be used once more after its name was forgotten."""
+    """A token could otherwise be used once more after its name was forgotten."""
     assert TOKEN_SECONDS + 2 * CLOCKS_APART < SPENT_SECONDS
 
 

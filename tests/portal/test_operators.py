@@ -8,7 +8,7 @@ from gateway.portal.operators import Role, new_token, read_operators
 
 
 def test_a_token_says_who() -> None:
-    """And another's, an old one, or none says nobody."""
+    """Another token, an old one, or none says nobody."""
     sato, line_of_sato = new_token("sato", os.urandom(32))
     suzuki, line_of_suzuki = new_token("suzuki@city", os.urandom(32))
     operators = read_operators(f"# 2026-11\n{line_of_sato}\n\n{line_of_suzuki}  # until March\n")

@@ -133,7 +133,7 @@ class Article(builders.FixedPolicy):
 
 
 def test_a_sign_in_on_a_page_for_everyone_asks_for_what_its_forms_need() -> None:
-    """A person signs in there to send one. Else it would meet a second notice, and the card would be read twice."""
+    """A person signs in there to send one. A second notice would otherwise follow, and the card be read twice."""
     route = builders.route(Article(None))
 
     offer = ask(route, "/article")

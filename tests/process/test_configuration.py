@@ -204,7 +204,7 @@ def test_files_that_can_be_used_are_no_mistake(folder: Path) -> None:
 
 
 def test_a_key_that_cannot_sign_as_asked_is_refused(folder: Path) -> None:
-    """Else each sign-in would fail at its last step."""
+    """Each sign-in would otherwise fail at its last step."""
     path = write(folder, "store: memory")
     path.write_text(path.read_text().replace("client_id: RP00000001", "client_id: R, assertion_algorithm: RS256"))
     mistakes = Mistakes()

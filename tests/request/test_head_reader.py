@@ -65,7 +65,7 @@ def test_one_upgrade_is_a_websocket(headers: tuple[tuple[bytes, bytes], ...], li
 
 
 def test_a_stranger_cannot_say_where_it_comes_from() -> None:
-    """Nor which id its request has."""
+    """The stranger cannot say which id its request has either."""
     inbound = arrival(
         (b"X-Forwarded-For", b"10.9.9.9"), (b"X-Forwarded-Proto", b"https"), (b"X-Request-Id", b"0123456789abcdef")
     ).inbound
@@ -74,7 +74,7 @@ def test_a_stranger_cannot_say_where_it_comes_from() -> None:
 
 
 def test_a_trusted_proxy_can() -> None:
-    """And the host's default port follows the scheme it names."""
+    """The host's default port follows the scheme that the proxy names."""
     inbound = arrival(
         (b"X-Forwarded-For", b"192.0.2.1"),
         (b"X-Forwarded-Proto", b"https"),
@@ -92,7 +92,7 @@ def test_a_trusted_proxy_that_says_nonsense_is_refused() -> None:
 
 
 def test_a_forwarded_host_chooses_nothing() -> None:
-    """Not even a trusted proxy's."""
+    """The forwarded host of a trusted proxy chooses nothing either."""
     assert arrival((b"X-Forwarded-Host", b"evil.example"), peer="10.0.0.2").inbound.host == "app.gw.test"
 
 
@@ -264,7 +264,7 @@ def test_a_proxy_that_names_nobody_stays_so_on_its_connection() -> None:
 
 @pytest.mark.parametrize("name", [b"Service-Worker", b"service-worker"])
 def test_the_script_of_a_worker_is_known(name: bytes) -> None:
-    """And is never taken for a request that came before: what was made of that one is not used again."""
+    """The request is never taken for one that came before: what was made of that one is not used again."""
     asked = arrival((name, b"script")).inbound
 
     assert asked.worker_script

@@ -128,7 +128,7 @@ def test_a_browser_begins_a_sign_in_by_following_a_link(agent: str, told: tuple[
     ],
 )
 def test_a_preview_of_a_link_begins_no_sign_in_by_itself(agent: str) -> None:
-    """Nor does a crawler, or any program: each would leave a login behind that waits for nobody. A press begins one."""
+    """A crawler and any other program begin none either: each would leave a login behind. A press begins one."""
     named = ("User-Agent", agent)
 
     assert not begins_unasked(inbound("/", HTML, named))

@@ -58,7 +58,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_clock_set_back_gives_nothing_away() -> None:
-    """Nor does it lock anybody out for longer than the rate."""
+    """The clock locks nobody out for longer than the rate either."""
     rate = Rate(60, 10_000)
     for _ in range(60):
         rate.take("192.0.2.1", NOW)

@@ -168,7 +168,7 @@ def test_what_was_read_otherwise_is_told_by_its_segments() -> None:
 @example("\x7f*.")
 @example("*\x00")
 def test_folding_twice_is_folding_once(text: str) -> None:
-    """Else a path could fold onto a pattern that its own fold does not match."""
+    """A path could otherwise fold onto a pattern that its own fold does not match."""
     folding = Folding()
     folded = folding.segment(text)
 

@@ -277,7 +277,7 @@ OLD = {
 
 @pytest.mark.parametrize(("charset", "raw"), OLD)
 def test_an_address_is_read_in_the_apps_charset(charset: str, raw: bytes) -> None:
-    """And is forwarded as it came, also where an App ignores case: the second byte of a sign is no letter."""
+    """The address is forwarded as it came. An App that ignores case takes the second byte of a sign for no letter."""
     path = OLD[charset, raw]
     if raw == b"/%FC%E2%FA%B1":
         path = "/" + b"\xfc\xe2\xfa\xb1".decode("eucjp-ms")

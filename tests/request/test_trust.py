@@ -13,7 +13,7 @@ def origin(*chain: bytes, proto: tuple[bytes, ...] = ()) -> Origin | Distrust:
 
 
 def test_nobody_is_trusted_by_default() -> None:
-    """Not even loopback."""
+    """The rule holds for loopback, too."""
     assert not Trust([]).trusts("127.0.0.1")
 
 
@@ -91,6 +91,6 @@ def test_a_request_id_is_taken_over_if_it_looks_like_one(value: bytes, acceptabl
 
 
 def test_a_peer_has_one_spelling() -> None:
-    """So that limits and logs count one address as one."""
+    """The limits and the logs count one address as one."""
     assert plain_address("::ffff:192.0.2.1") == "192.0.2.1"
     assert plain_address("unix") == "unix"

@@ -53,7 +53,7 @@ def test_no_allowed_scope_that_passes_covers_our_pages(value: str, script: str) 
     "value", ["/", "", "/.", "/.s", "/.sekisho", "/.sekisho/", "/.SEKISHO/me", "/./", "/a/..", "/a/../"]
 )
 def test_a_value_that_would_cover_our_pages_does_not_pass(value: str) -> None:
-    """Nor one that a browser reads as another path."""
+    """A value that a browser reads as another path does not pass either."""
     assert allowed_may_cover(value.encode(), PREFIX)
 
 

@@ -33,7 +33,7 @@ def test_the_longest_prefix_wins() -> None:
 
 
 def test_an_unknown_host_is_nobodys() -> None:
-    """Not even the host of an App with something behind it, or another port."""
+    """The host of an App with something behind it belongs to nobody, and so does another port."""
     for host in ("evil.example", "app.gw.test.evil.example", "app.gw.test:8443", "", "localhost"):
         assert TABLE.match(host, "/") is None
         assert not TABLE.knows(host)

@@ -480,7 +480,7 @@ async def test_no_worker_gets_in_front_of_our_pages(proxy: Proxy) -> None:
 
 
 async def test_with_the_gateway_down_nobody_passes(proxy: Proxy, minor: Prepared) -> None:
-    """Not even to what is public, and not with a session: out of reach is a refusal."""
+    """The proxy opens nothing, public or not, with a session or without: out of reach is a refusal."""
     fixture = proxy.fixture
     await fixture.stop_node(fixture.forward)
     try:

@@ -79,7 +79,7 @@ def test_a_header_says_what_the_case_says() -> None:
 
 @pytest.mark.parametrize("payload", ["", "[]", '{"a": 1, "a": 2}', "髙橋"])
 def test_a_payload_stands_as_it_is_written_and_is_signed(payload: str) -> None:
-    """So that what is wrong with it is all that is wrong."""
+    """The token has no other fault than the one that the test puts into it."""
     token = made(raw_payload=payload)
 
     assert parts(token)[1] == payload.encode()
@@ -90,7 +90,7 @@ def test_a_payload_stands_as_it_is_written_and_is_signed(payload: str) -> None:
     ("said", "count"), [(0, 1), (1, 1), (2, 2), (4, 4), (5, 5), (["header", "x"], 2), ("header.payload.payload.x", 4)]
 )
 def test_segments_can_be_fewer_and_more(said: object, count: int) -> None:
-    """And in any order."""
+    """The segments can come in any order."""
     token = made(segments=said)
 
     assert len(token.split(".")) == count

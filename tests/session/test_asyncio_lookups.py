@@ -82,7 +82,7 @@ async def test_an_error_of_one_name_is_its_own(store: Store) -> None:
 
 @pytest.mark.parametrize("error", [StoreUnavailableError(StoreFault.TIMEOUT), RuntimeError("a mistake")])
 async def test_a_failure_reaches_all_who_asked(store: Store, error: Exception) -> None:
-    """And the next look-up asks anew."""
+    """The next look-up asks anew."""
     lookups = Lookups(store.ask)
     store.fails = error
 

@@ -126,7 +126,7 @@ async def test_a_pause_of_the_loop_is_no_silence_of_the_store() -> None:
 
 
 async def test_silence_of_the_store_ends_in_time() -> None:
-    """Also where the loop stood still: the second look is short, and the last."""
+    """The rule holds where the loop stood still as well: the second look is short, and the last."""
 
     async def silence(pause: float) -> None:
         async with asking(0.05):

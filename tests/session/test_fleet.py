@@ -37,7 +37,7 @@ OTHER = Secrets.parse("another secret for tests, longer than 32 bytes")
 
 
 def test_a_record_opens_for_those_who_have_the_secret() -> None:
-    """And for nobody else; one kind of record is never taken for the other."""
+    """The record opens for nobody else, and one kind of record is never taken for the other."""
     switches, view = seal_switches(FLOOD, SECRETS.first, bytes(12)), seal_view(VIEW, SECRETS.first, bytes(12))
 
     assert open_switches(switches, SECRETS.first) == FLOOD
@@ -50,7 +50,7 @@ def test_a_record_opens_for_those_who_have_the_secret() -> None:
 
 @pytest.mark.parametrize("record", [b"", b"\0", b"\1", b"\1" + bytes(28), b"\1" + bytes(400)])
 def test_a_record_that_nobody_of_ours_wrote_is_broken(record: bytes) -> None:
-    """Also one of an older form, which there never was."""
+    """A record of an older form, which there never was, is broken as well."""
     assert open_switches(record, SECRETS.first) is Unread.BROKEN
     assert open_view(record, SECRETS) is Unread.BROKEN
 
@@ -122,7 +122,7 @@ async def test_a_switch_holds_on_every_node(own_redis: RedisServer, open_worker:
 async def test_switches_outlive_a_redis_that_lost_its_data(
     own_redis: RedisServer, open_worker: Open, tmp_path: Path
 ) -> None:
-    """Or that went back to a dump in which a switch was still on: the nodes write again what they know."""
+    """The same holds for a Redis that went back to a dump with a switch on: the nodes write it again."""
     one, other = await two(open_worker, own_redis, tmp_path)
     one.turn("kept", on=True)
     one.turn("ended", on=True, ago=5)

@@ -64,7 +64,7 @@ def test_an_entry_opens_by_its_session_alone(change: str) -> None:
 
 
 def test_the_field_of_an_entry_is_the_same_at_each_worker() -> None:
-    """So that the second worker writes nothing; another session's says nothing about it."""
+    """The second worker writes nothing, and the field of another session's entry says nothing about it."""
     ticket, other = new_ticket(os.urandom(32)), new_ticket(os.urandom(32))
 
     def field(which: str, at: Instant) -> bytes:

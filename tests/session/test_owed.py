@@ -179,7 +179,7 @@ async def test_a_sign_out_is_heard_when_the_store_is_back_also_by_another_worker
 
 
 async def test_the_running_worker_does_so_by_itself(tmp_path: Path, store: Weather) -> None:
-    """Also what waited before it was started."""
+    """The worker takes up what waited before it was started as well."""
     name = await sign_in(store, 1)
     OwedFile(tmp_path / "owed").add((Owed(Owing.SESSION, name, NOW, NOW + 60),), NOW, sealed=True)
 

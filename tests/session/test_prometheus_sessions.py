@@ -18,7 +18,7 @@ def numbers(metrics: Metrics) -> dict[str, float]:
 
 
 def test_what_only_grows_is_a_counter() -> None:
-    """So that a rate can be taken of it, and a worker's end does not take it away."""
+    """Prometheus can take a rate of it, and a worker's end does not take it away."""
     metrics = Metrics("0")
     status = SessionsStatus(remembered=3, streams=2, epochs=4, found=5, gone=6, unavailable=7, stale=8, unopened=9)
 

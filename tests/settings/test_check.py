@@ -410,7 +410,7 @@ def test_limits_of_an_app_say_what_they_mean(traffic: str, said: str | None, tmp
 
 
 def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
-    """Not a traceback."""
+    """The operator sees the mistake, and no traceback."""
     mistakes = Mistakes()
 
     assert read_settings(tmp_path / "none.yaml", Reading(tmp_path, mistakes)) is None

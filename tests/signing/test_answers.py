@@ -84,7 +84,7 @@ def test_a_private_operator_gets_the_jwe_and_a_public_body_the_certificate() -> 
 
 
 def test_an_unknown_report_is_not_a_good_one() -> None:
-    """Nor is a report of another kind; no report at all is told as such."""
+    """A report of another kind is not a good one either, and no report at all is told as such."""
     for said in ("GOOD", 5, ["good"]):
         assert read_result(SIGNED | {"certificate_validity": said}, PROFILE, public=True).validity is Validity.UNKNOWN
     assert read_result(SIGNED, PROFILE, public=True).validity is None

@@ -243,7 +243,7 @@ async def test_the_person_is_sent_with_the_transaction_and_comes_back_with_a_sig
 
 @pytest.mark.parametrize(("subject", "outcome"), [("taro", "other_person"), (None, "person_unknown")])
 async def test_a_strangers_certificate_is_never_fetched(subject: str | None, outcome: str) -> None:
-    """Nor one of somebody whom the provider does not name."""
+    """The certificate of somebody whom the provider does not name is not fetched either."""
     house = House()
     house.provider.subject = subject
     sent = await house.begin()

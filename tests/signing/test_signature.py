@@ -49,6 +49,6 @@ def test_the_press_of_a_signature_has_one_name() -> None:
 
 @pytest.mark.parametrize(("subject", "same"), [("hanako", True), ("taro", False), ("", False)])
 def test_nobody_is_not_the_same_person(subject: str, same: bool) -> None:
-    """Also where the signature belongs to nobody yet."""
+    """The rule holds where the signature belongs to nobody yet as well."""
     assert same_subject(signature(), subject) is same
     assert not same_subject(signature(subject=""), "")

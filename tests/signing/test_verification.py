@@ -215,7 +215,7 @@ def test_only_rsa_of_2048_bits_signs() -> None:
 
 
 def test_an_authority_that_is_not_configured_is_not_believed() -> None:
-    """Also where a card's own certificate poses as its authority."""
+    """A card's own certificate that poses as its authority is not believed either."""
     stranger = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "a stranger")])
     own = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "a card")])
 
@@ -320,7 +320,7 @@ def test_more_extensions_do_no_harm(extra: tuple[x509.ExtensionType, bool]) -> N
 
 @pytest.mark.parametrize("der", [b"", b"0\x80", b"\0" * 99, b"0" * (LONGEST_CERTIFICATE + 1), pem(authority())])
 def test_what_is_no_certificate_is_not_believed(der: bytes) -> None:
-    """Nor is a certificate in PEM: the provider gives DER."""
+    """A certificate in PEM is not believed either: the provider gives DER."""
     assert tried(der) == refused(Refusal.CERTIFICATE_UNREADABLE)
 
 

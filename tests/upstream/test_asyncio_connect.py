@@ -138,7 +138,7 @@ async def test_people_do_not_notice_a_dead_address(door: Door) -> None:
 
 
 async def test_where_none_answers_the_first_fault_is_told(application: Application) -> None:
-    """So that the log says why."""
+    """The log says why."""
     with pytest.raises(ConnectionRefusedError):
         await seconds_to_connect(Name(refusing(), refusing()))
 

@@ -199,7 +199,7 @@ OLD = b"HTTP/1.0 200 OK\nContent-Type: text/html;\n charset=cp932\nX-A: 1\n\nhel
 
 
 async def test_old_heads_are_accepted_where_the_app_says_so(door: Door) -> None:
-    """And written anew, strictly."""
+    """The gateway writes the head anew, strictly."""
     door.application.script = door.application.say(OLD, close=True)
     door.options = UpstreamSettings(tolerate=("bare_lf", "obs_fold"))
     await door.open()
@@ -490,7 +490,7 @@ def test_apps_that_say_the_same_share_what_is_read_for_them(tmp_path: Path) -> N
 
 
 def test_upstreams_of_one_app_share_their_path() -> None:
-    """Or a rewritten path would depend on whose turn it is."""
+    """A rewritten path would otherwise depend on whose turn it is."""
     two = route(app=app(upstream=("http://127.0.0.1:1/a", "http://127.0.0.1:2/b")))
 
     with pytest.raises(ValueError, match="different paths"):

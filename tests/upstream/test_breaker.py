@@ -44,7 +44,7 @@ def test_the_last_upstream_is_never_ejected() -> None:
 
 
 def test_each_ejection_and_each_return_is_told_once() -> None:
-    """So that an event and a count can be made of it."""
+    """An event and a count can be made of each."""
     breaker = Breaker(SETTINGS)
 
     answered = [breaker.unreached(last=False) for _ in range(6)]

@@ -21,7 +21,7 @@ def test_a_head_is_found_by_its_bytes() -> None:
 
 
 def test_a_head_that_is_made_for_one_person_is_not_kept() -> None:
-    """Nor one that is too long to come again."""
+    """A head that is too long to come again is not kept either."""
     heads = HeadCache()
 
     heads.remember(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\n\r\n", HEAD)

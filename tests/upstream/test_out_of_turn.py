@@ -208,7 +208,7 @@ async def test_who_waits_on_a_used_connection_is_served_on_another(door: Door, m
 
 
 async def test_connections_are_used_again_after_a_while(door: Door) -> None:
-    """And not before; each sign begins the time anew."""
+    """The pool does not use them before, and each sign begins the time anew."""
     Talker(door, SIGNS["a second answer"]).say_rest.set()
     door.options = UpstreamSettings(apart_for=60.0, idle=30.0)
     # The test alone turns the clock.

@@ -4,7 +4,7 @@ from gateway.upstream.pool import IdleConnections
 
 
 def test_the_last_one_used_is_the_first_taken() -> None:
-    """So that those too many grow old."""
+    """The surplus connections grow old."""
     idle: IdleConnections[str] = IdleConnections(idle=2.0)
     idle.put("old", 0.0)
     idle.put("new", 1.0)

@@ -60,7 +60,7 @@ def test_a_location_gets_the_public_path(inner: bytes, public: bytes) -> None:
 
 
 def test_a_cookie_gets_the_public_path() -> None:
-    """Or the browser would never send it back."""
+    """The browser would otherwise never send it back."""
     headers = ((b"Set-Cookie", b"JSESSIONID=1; Path=/app; HttpOnly"),)
 
     assert rewrite().answer(headers) == ((b"Set-Cookie", b"JSESSIONID=1; Path=/booking/; HttpOnly"),)

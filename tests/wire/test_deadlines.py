@@ -22,7 +22,7 @@ def turn(wheel: Deadlines, seconds: float) -> None:
 
 
 def test_a_deadline_is_met_a_round_late_at_most() -> None:
-    """And never early."""
+    """The deadline is never met early."""
     wheel = Deadlines(100.0, TICK)
     thing = Something(wheel)
     wheel.arm(thing, 10.0)
@@ -50,7 +50,7 @@ def test_a_deadline_can_be_moved_by_writing_it() -> None:
 
 
 def test_without_a_deadline_nothing_is_late() -> None:
-    """And the wheel lets go of it, until it is armed again."""
+    """The wheel lets go of it, until it is armed again."""
     wheel = Deadlines(0.0, TICK)
     thing = Something(wheel)
     wheel.arm(thing, 1.0)

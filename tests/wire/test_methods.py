@@ -40,7 +40,7 @@ def test_nothing_else_is_known() -> None:
 
 
 def test_an_app_can_ask_for_every_registered_method() -> None:
-    """And for none that no App gets."""
+    """The settings refuse a method that no App gets."""
     (words, _) = get_args(hints(AppSettings)["methods"])
 
     assert {word.encode() for word in get_args(words)} == {*METHODS, *REGISTERED}

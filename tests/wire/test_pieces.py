@@ -64,7 +64,7 @@ def test_it_holds_what_came_and_was_not_taken(steps: list[tuple[str, int, bytes]
 @pytest.mark.parametrize("end", [b"\r\n", b"\r\n\r\n", _OLD_END])
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
 def test_a_search_looks_at_new_bytes_alone(end: bytes | re.Pattern[bytes], size: int) -> None:
-    """And at as many before them as the end can have begun in: never at all that came before."""
+    """The search goes back over as many bytes as the end can have begun in, and never over all that came before."""
     pieces = Pieces()
 
     for _ in range(20_000 // size):

@@ -28,7 +28,7 @@ def of(text: str, **changes: object) -> Analysis:
 
 @pytest.mark.parametrize("file", sorted(POLICIES.glob("*.yaml")), ids=lambda file: file.stem)
 def test_a_policy_that_is_shipped_is_good_and_its_examples_pass(file: Path) -> None:
-    """And it is the same as what is in force, so nothing differs."""
+    """The policy is the same as what is in force, so nothing differs."""
     found = of(file.read_text("utf-8"), file=file.name, in_force=str(file))
 
     assert found.good

@@ -63,7 +63,7 @@ def test_a_file_keeps_its_line_ends_and_its_mark() -> None:
 
 
 def test_a_digest_tells_two_files_apart() -> None:
-    """And says the same of the same file."""
+    """The digest of the same file is the same."""
     assert digest_of(b"a") == digest_of(b"a") != digest_of(b"b")
 
 

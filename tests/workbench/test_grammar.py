@@ -12,7 +12,7 @@ def keys_at(place: str, language: Language = Language.JA) -> dict[str, Key]:
 
 
 def test_every_key_that_the_parser_knows_is_offered_at_its_place() -> None:
-    """And no other."""
+    """The grammar offers no other key."""
     assert set(keys_at("")) == set(KEYS)
     assert set(keys_at("rules")) == set(RULE_KEYS)
     assert set(keys_at("conditions.*")) == {*TESTS, "if_not", "label"}

@@ -59,7 +59,7 @@ def test_no_link_and_no_name_leads_out_of_the_folder(place: Path, name: str) -> 
 
 
 def test_a_file_is_written_whole_and_keeps_its_mode(place: Path) -> None:
-    """And nothing is left beside it."""
+    """The writer leaves nothing beside it."""
     (place / "a.yaml").chmod(0o640)
     folder = PolicyFolder(place)
     before = everything(place)

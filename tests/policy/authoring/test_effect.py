@@ -416,7 +416,7 @@ rules:
     ],
 )
 def test_a_parameter_that_no_rule_names_any_more_is_newly_permitted(line: str, before: str) -> None:
-    """Also a request with the parameter twice, or with two parameters, which the gateway refused until now."""
+    """A request with the parameter twice, or with two of them, is newly permitted as well: the gateway refused it."""
     found = between(QUERIED, QUERIED.replace(line, ""))
 
     requests = {effect.request for effect in found.effects if effect.before.rule == before}

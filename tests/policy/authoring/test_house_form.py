@@ -44,7 +44,7 @@ def said(text: str) -> object:
 
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
 def test_the_shipped_policies_are_in_the_form(file: Path) -> None:
-    """So that an author who copies one begins with it."""
+    """An author who copies one begins with the form."""
     text = file.read_text(encoding="utf-8")
 
     assert house_form(text) == text
@@ -68,7 +68,7 @@ def test_a_policy_that_was_written_otherwise_says_the_same(file: Path) -> None:
 
 
 def test_random_policies_say_the_same_in_the_form() -> None:
-    """And once is enough."""
+    """A second pass changes nothing."""
     random = Random(20261129)
     for _ in range(15):
         text = text_of(*random_rules(random))

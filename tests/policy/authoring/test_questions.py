@@ -38,7 +38,7 @@ def test_nobody_is_not_a_person_who_gave_nothing() -> None:
 
 
 def test_a_part_that_cannot_be_read_is_a_mistake_with_its_remedy() -> None:
-    """Also if another part is right."""
+    """The mistake stands also if another part is right."""
     mistakes = Mistakes()
 
     assert ask(mistakes, {"birthdate": "yesterday"}, request="GET /") is None

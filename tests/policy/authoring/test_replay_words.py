@@ -47,7 +47,7 @@ def test_a_difference_is_said_by_rule_and_reason() -> None:
 
 
 def test_without_a_difference_it_says_so() -> None:
-    """And how the question could be asked better."""
+    """The words say how the question could be asked better."""
     found = replay(read("allow: signed_in"))
     found.take(line("permit"))
 

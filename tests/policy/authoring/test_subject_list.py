@@ -111,7 +111,7 @@ def test_who_is_added_is_there_and_nobody_else_changes(
 @pytest.mark.parametrize("file", FORMS)
 @given(before=ENTRIES, gone=st.sets(st.sampled_from(CODES)))
 def test_who_is_removed_is_gone_and_nobody_else_changes(file: str, before: Meant, gone: set[str]) -> None:
-    """And a list without anybody is still a list, to which somebody can be added."""
+    """A list without anybody is still a list, to which somebody can be added."""
     if file == "utf8.csv":
         before = {code: (day, "") for code, (day, _) in before.items()}
     data = FORMS[file](before)

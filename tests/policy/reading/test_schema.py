@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parents[3] / "policies"
 
 
 def test_the_schema_describes_every_key_the_parser_knows() -> None:
-    """And no other: making it compares the two."""
+    """The schema has no other key: making it compares the two."""
     schema = policy_schema()
 
     assert schema["properties"]["rules"]["items"]["oneOf"] == [{"required": ["allow"]}, {"required": ["require"]}]
