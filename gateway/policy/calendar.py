@@ -21,6 +21,9 @@ MOST_IN_A_MONTH = 5
 
 LONGEST_MONTH = 31
 
+WEEKDAYS = "月火水木金土日"
+"""The days of the week as an office writes them, Monday first as in `date.weekday`."""
+
 _WEEK = timedelta(days=7)
 _ONE_DAY = timedelta(days=1)
 _SATURDAY = 5

@@ -15,7 +15,7 @@ from typing import assert_never
 from gateway.identity import AccountKind, Gender, Role, Scope
 from gateway.instant import Instant, tokyo_time
 from gateway.policy.age import AgeOneOf, AgeRange, BornRange, CountedFrom
-from gateway.policy.calendar import LAST, LONGEST_MONTH, Days, Moved
+from gateway.policy.calendar import LAST, LONGEST_MONTH, WEEKDAYS, Days, Moved
 from gateway.policy.conditions import (
     AccountTest,
     Age,
@@ -101,7 +101,6 @@ _GENDERS: Mapping[Gender, Phrase] = {
 
 _SHORTEST_MONTH = 28
 _TEENS = (11, 12, 13)
-_WEEK = "月火水木金土日"
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
 _ENGLISH_WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -318,7 +317,7 @@ def _say_days(days: Days, language: Language) -> str:
 
 def _weekdays(days: Days, language: Language) -> list[str]:
     ja = language is Language.JA
-    week = _WEEK if ja else _ENGLISH_WEEK
+    week = WEEKDAYS if ja else _ENGLISH_WEEK
     named = [week[day] for day in sorted(days.weekdays)]
     said = ["・".join(named) + "曜日" if ja else _one_of(named, language)] if named else []
     for number, day in sorted(days.numbered, key=lambda one: (one[0] == LAST, one)):

@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from unicodedata import normalize
 
-from gateway.policy.calendar import LAST, LONGEST_MONTH, MOST_IN_A_MONTH, Days, Moved
+from gateway.policy.calendar import LAST, LONGEST_MONTH, MOST_IN_A_MONTH, WEEKDAYS, Days, Moved
 
 _HOLIDAYS = ("祝日", "holiday", "holidays")
 _NO_HOLIDAYS = ("祝日を除く", "no holidays")
@@ -42,7 +42,6 @@ _NEARLY = {
 }
 """Words that mean days to their author, and how a policy writes them."""
 _NUMERALS = "一二三四五"
-_WEEK = "月火水木金土日"
 _ENGLISH_WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 _EVERY_MONTH = r"(?:毎月)?"
@@ -55,7 +54,7 @@ _SPAN_OF_MONTH = re.compile(
     rf"{_EVERY_MONTH}([1-9][0-9]?)日?\s*(?:[~〜ー-]|から)\s*([1-9][0-9]?日|{'|'.join(_LAST_DAY)})(?:まで)?"
 )
 _MANY_NUMBERED = re.compile(
-    rf"{_EVERY_MONTH}第?([1-5{_NUMERALS}])\s*(?:[・,/及びと、]|および)+\s*第?([1-5{_NUMERALS}])\s*([{_WEEK}]曜?日?)"
+    rf"{_EVERY_MONTH}第?([1-5{_NUMERALS}])\s*(?:[・,/及びと、]|および)+\s*第?([1-5{_NUMERALS}])\s*([{WEEKDAYS}]曜?日?)"
 )
 _MOVED = re.compile(
     r"(?P<days>[^()]{1,80})\((?:その日が|[^()]{1,6}?が)?(?P<when>祝日|祝休日|休日|土日祝日?|土・日・祝日?|土日)"
@@ -111,8 +110,8 @@ def _days_of_month(found: re.Match[str]) -> Days | None:
 def _weekday(text: str) -> int | None:
     """Return the day of the week that a word means, Monday 0."""
     short = text.strip().removesuffix("曜日").removesuffix("曜")
-    if len(short) == 1 and short in _WEEK:
-        return _WEEK.index(short)
+    if len(short) == 1 and short in WEEKDAYS:
+        return WEEKDAYS.index(short)
     return next((n for n, day in enumerate(_ENGLISH_WEEK) if text.strip().lower() in {day, day[:3]}), None)
 
 
@@ -177,13 +176,13 @@ def _days_between(text: str) -> str:
     first, last = (None, None) if span is None else (_weekday(span[1]), _weekday(span[2]))
     if first is None or last is None:
         return ""
-    return ", ".join(_WEEK[(first + step) % 7] for step in range((last - first) % 7 + 1))
+    return ", ".join(WEEKDAYS[(first + step) % 7] for step in range((last - first) % 7 + 1))
 
 
 def _days_joined(text: str) -> str:
     """Return the days of a word that has several in a row, or with other signs between them: 月火, 月・水."""
     signs = re.sub("[・/,、，.。 及びとや]|曜日|曜", "", text)
-    if len(signs) < 2 or not set(signs) <= {*_WEEK, "祝"}:
+    if len(signs) < 2 or not set(signs) <= {*WEEKDAYS, "祝"}:
         return ""
     return ", ".join("祝日" if sign == "祝" else sign for sign in signs)
 

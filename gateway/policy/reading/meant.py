@@ -13,6 +13,7 @@ from datetime import MAXYEAR, MINYEAR, date, timedelta
 from ipaddress import ip_address, ip_network, summarize_address_range
 from unicodedata import normalize
 
+from gateway.policy.calendar import WEEKDAYS
 from gateway.policy.numerals import NUMERALS, number_of
 from gateway.yaml.mistakes import Phrase
 from gateway.yaml.slips import without_dashes, without_unseen_signs
@@ -26,7 +27,6 @@ _ERAS = {
 }
 """For each era: its letter, its first day and its last."""
 
-_WEEK = "月火水木金土日"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 _DAY = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII)
@@ -71,7 +71,7 @@ def is_certain(text: str) -> bool:
     return _UNCERTAIN.search(normalize("NFKC", text)) is None
 
 
-_WEEKDAY = re.compile(r"\(([月火水木金土日])(?:曜日?)?(?:・?祝日?)?\)$|([月火水木金土日])曜日?$")
+_WEEKDAY = re.compile(rf"\(([{WEEKDAYS}])(?:曜日?)?(?:・?祝日?)?\)$|([{WEEKDAYS}])曜日?$")
 _AROUND = re.compile(r"(?:西暦)?(.+?)(?:以前|以後|以降|から|より|まで|時点|付け?|現在|[~〜])?$")
 _ERA = r"(?:(明治|大正|昭和|平成|令和|[明大昭平令]|[MTSHR])\.?(元|\d{1,2})|(\d{4}))"
 _WHOLE = re.compile(rf"{_ERA}[年./-](\d{{1,2}})[月./-](\d{{1,2}}|末)日?", re.IGNORECASE | re.ASCII)
@@ -159,7 +159,7 @@ def meant_day(text: str) -> str:
     plain, weekday = _stripped(text)
     day = _whole_day(plain)
     if day is not None:
-        return "" if weekday and _WEEK[day.weekday()] != weekday else day.isoformat()
+        return "" if weekday and WEEKDAYS[day.weekday()] != weekday else day.isoformat()
     plain = plain.removeprefix("毎年")
     found = _MONTH_DAY.fullmatch(plain) or _DASHED_MONTH_DAY.fullmatch(plain)
     if found is not None and not weekday and day_of(f"2024-{found[1]}-{found[2]}") is not None:
@@ -210,7 +210,7 @@ def _wrong_weekday(text: str, plain: str, weekday: str) -> tuple[Phrase, Phrase]
     day = _whole_day(plain) if weekday else None
     if day is None:
         return None
-    right = _WEEK[day.weekday()]
+    right = WEEKDAYS[day.weekday()]
     return (
         Phrase(
             f"`{text}` is not a day: {day} is a {right}", f"`{text}` という日はありません（{day} は{right}曜日です）"
