@@ -21,7 +21,7 @@ from gateway.language import Language
 from gateway.pipeline.outcome import Answer, Headers
 from gateway.pipeline.problem import FIELDS
 from gateway.request.inbound import Inbound
-from gateway.request.reader import language_of, reader_of
+from gateway.request.reader import accepted_languages, language_of, reader_of
 from gateway.request.support import support_number
 from gateway.route.route import Route
 
@@ -430,8 +430,7 @@ def without_portal(inbound: Inbound, route: Route | None) -> Answer:
 
 def inbound_language(inbound: Inbound) -> Language:
     """Return the language for a client that may be a person."""
-    accepted = [value for name, value in inbound.headers if name.lower() == b"accept-language"]
-    return language_of(inbound.cookie, b",".join(accepted))
+    return language_of(inbound.cookie, accepted_languages(inbound.headers))
 
 
 def for_person(answer: Answer, inbound: Inbound, route: Route | None) -> Answer:
@@ -490,11 +489,9 @@ def _call(words: _Words, route: Route | None, language: Language, request_id: st
     if route is not None:
         contact = route.app.contact
         if contact.phone:
-            tel = "".join(sign for sign in contact.phone if sign in "+0123456789")
             hours = _said(contact.hours, language)
-            lines.append(
-                f'{words.phone}: <a href="tel:{tel}">{escape(contact.phone)}</a>{f" {hours}" if hours else ""}'
-            )
+            link = f'<a href="tel:{contact.dialled}">{escape(contact.phone)}</a>'
+            lines.append(f"{words.phone}: {link}{f' {hours}' if hours else ''}")
         if counter := _said(contact.counter, language):
             lines.append(f"{words.counter}: {counter}")
         if contact.url:

@@ -39,6 +39,7 @@ from gateway.portal.sign_in_offer import ITEMS, SignInOffer, person_of
 from gateway.portal.times import Moment, about, birthdate, moment, span
 from gateway.request.in_app import SOME_APP, in_app_browser
 from gateway.request.kept_form import KeptForm
+from gateway.request.reader import accepted_languages
 from gateway.request.returned_form import FIELD
 from gateway.request.signed_form import Unsignable
 from gateway.request.support import support_number
@@ -215,8 +216,7 @@ def language_of(visit: Visit) -> Language:
     for language in languages:
         if {language.encode()} == chosen:
             return language
-    accepted = [value for name, value in inbound.headers if name.lower() == b"accept-language"]
-    return preferred(b",".join(accepted).decode("latin-1"), languages)
+    return preferred(accepted_languages(inbound.headers).decode("latin-1"), languages)
 
 
 def home_of(route: Route) -> str:
@@ -779,9 +779,8 @@ def _follows(route: Route, name: str, item: str) -> bool:
 def _contact(contact: ContactSettings, language: Language) -> Contact | None:
     if not contact:
         return None
-    tel = "".join(sign for sign in contact.phone if sign in "+0123456789")
     hours, counter = said(contact.hours, language), said(contact.counter, language)
-    return Contact(contact.url, contact.phone, tel, hours, counter)
+    return Contact(contact.url, contact.phone, contact.dialled, hours, counter)
 
 
 def _switches(visit: Visit, back: str = "") -> tuple[Switch, ...]:

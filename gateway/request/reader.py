@@ -37,6 +37,11 @@ def reader_of(headers: Iterable[tuple[bytes, bytes]]) -> Language | None:
     return language_of(sent.get(b"cookie", b""), sent.get(b"accept-language", b""))
 
 
+def accepted_languages(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the languages that a browser accepts: its fields in one line (RFC 9110 section 5.3)."""
+    return b",".join(value for name, value in headers if name.lower() == b"accept-language")
+
+
 def language_of(cookie: bytes, accept_language: bytes) -> Language:
     """Return the language that a person has chosen, or else the one that the browser prefers."""
     chosen = set(_CHOSEN.findall(cookie))

@@ -363,6 +363,11 @@ class ContactSettings:
         """Whether there is any way."""
         return bool(self.url or self.phone or self.counter)
 
+    @property
+    def dialled(self) -> str:
+        """The telephone number as a `tel:` link has it (RFC 3966), without what only people read."""
+        return "".join(sign for sign in self.phone if sign in "+0123456789")
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyFiles:
