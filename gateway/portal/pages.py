@@ -120,11 +120,11 @@ class Plate:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The ways in which a person reaches somebody who helps. `tel` is the telephone number for a link."""
+    """The ways in which a person reaches somebody who helps. `dialled` is the telephone number for a link."""
 
     url: str
     phone: str
-    tel: str
+    dialled: str
     hours: Said
     counter: Said
 

@@ -704,7 +704,7 @@ def test_every_page_names_the_ways_to_a_person_who_helps() -> None:
     shown = pages.logout(visit(here=route(app=app(contact=contact))), "").values["contact"]
 
     assert isinstance(shown, pages.Contact)
-    assert (shown.tel, shown.phone, shown.hours) == (
+    assert (shown.dialled, shown.phone, shown.hours) == (
         "+81312345678",
         "+81-3-1234-5678",
         Said("平日9時から", Language.JA),
