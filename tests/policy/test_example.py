@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway.identity import Birthdate, Gender, Scope
 from gateway.policy.example import EXAMPLE_CLIENT, EXAMPLE_CLIENT_ID, Example, Expect, Who, make_inbound
 from gateway.settings.settings import PathSettings
@@ -38,3 +40,13 @@ def test_a_request_without_a_query_has_none() -> None:
     assert make_inbound("GET", "/").target.query is None
     assert make_inbound("GET", "/", "").target.query == b""
     assert make_inbound("GET", "/").client_address == EXAMPLE_CLIENT
+
+
+def test_an_example_knows_how_long_its_person_has_been_signed_in() -> None:
+    """`signed_in_within` of a rule counts from there; an example of nobody has no person."""
+    nobody = Example("t", NOW, "GET", "/", None, Expect.ALLOW)
+    person = replace(nobody, who=Who("hanako"), signed_in_ago=600.0).person
+
+    assert nobody.person is None
+    assert person is not None
+    assert (person.subject, person.authenticated_at) == ("hanako", NOW - 600.0)

@@ -7,8 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.login.pending import SPENT_SECONDS
-from gateway.portal.once import CLOCKS_APART, NONCE_BYTES, TOKEN_SECONDS, WORD_SIGNS, make_token, name_to_spend, word_of
-from tests.builders import NOON
+from gateway.portal.once import (
+    CLOCKS_APART,
+    NONCE_BYTES,
+    TOKEN_SECONDS,
+    WORD_SIGNS,
+    is_own_press,
+    make_token,
+    name_to_spend,
+    word_of,
+)
+from tests.builders import NOON, inbound, route
 
 TICKET = "T" * 43
 NONCE = bytes(NONCE_BYTES)
@@ -78,3 +87,20 @@ def test_a_changed_token_is_none(place: int, character: str) -> None:
 def test_the_token_tells_nothing_of_the_ticket() -> None:
     """It stands in a page; the ticket does not."""
     assert TICKET not in TOKEN
+
+
+@pytest.mark.parametrize(
+    ("fields", "ours"),
+    [
+        ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, True),
+        ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}, False),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, False),
+        ({}, False),
+    ],
+)
+def test_a_press_comes_from_a_page_of_ours_by_a_persons_hand(fields: dict[str, str], *, ours: bool) -> None:
+    """A script of the same origin, another site and a client that says nothing press no button."""
+    here = route()
+    sent = inbound("/.sekisho/me", *fields.items(), ("Origin", here.origin), method="POST")
+
+    assert is_own_press(sent, here.origin) is ours

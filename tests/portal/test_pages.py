@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.accounts import accounts
+from gateway.errors import StoreUnavailableError
 from gateway.identity import NOT_TOLD, AccountKind, Birthdate, Gender, Identity, Role, Scope
 from gateway.login.sign_in import Failed, LoginFailure
 from gateway.pipeline.visit import (
@@ -36,7 +37,7 @@ from gateway.request.signed_form import Unsignable
 from gateway.route.route import Route
 from gateway.route.table import RouteTable
 from gateway.session.ledger import Disclosure
-from gateway.session.session import EndCause, Found, Gone, NoTicket, SessionState
+from gateway.session.session import EndCause, Found, Gone, Limited, NoTicket, SessionState, Unavailable
 from gateway.settings.settings import ConsentSettings, ContactSettings, WithoutCard
 from gateway.signing.signature import SignOutcome
 from gateway.yaml.mistakes import Mistakes
@@ -785,3 +786,19 @@ def test_maintenance_that_was_planned_says_until_when_in_the_operators_words() -
     assert planned.values["message"] == Said("年末の休止です", Language.JA)
     assert planned.values["until"] is not None
     assert (sudden.values["message"], sudden.values["until"]) == (None, None)
+
+
+def test_a_page_for_a_person_needs_her_session() -> None:
+    """A store that is away is no word about anybody; a browser that asks too often, and nobody, get their page."""
+    seen, found = visit(), Found(session())
+
+    def chosen(known: SessionState) -> object:
+        return pages.person_or_page(seen, known, seen.route, lambda: pages.me_of_nobody(seen))
+
+    assert chosen(found) is found
+    assert isinstance(nobody := chosen(NoTicket()), pages.Page)
+    assert nobody.template == "me_of_nobody.html"
+    assert isinstance(busy := chosen(Limited(7, "rate")), pages.Page)
+    assert (busy.status, busy.retry_after) == (429, 7)
+    with pytest.raises(StoreUnavailableError):
+        chosen(Unavailable())

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.request.host import canonical_host
+from gateway.request.host import Host, canonical_host
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,17 @@ def test_a_host_has_one_spelling(value: bytes, scheme: str, host: str) -> None:
 def test_what_is_no_host_is_none(value: bytes) -> None:
     """It is refused, not repaired."""
     assert canonical_host(value, "https") is None
+
+
+@pytest.mark.parametrize(
+    ("host", "scheme", "authority"),
+    [
+        (Host("a.test", None), "https", "a.test"),
+        (Host("a.test", 443), "https", "a.test"),
+        (Host("a.test", 443), "http", "a.test:443"),
+        (Host("[::1]", 8080), "http", "[::1]:8080"),
+    ],
+)
+def test_an_authority_has_the_port_that_its_scheme_does_not_imply(host: Host, scheme: str, authority: str) -> None:
+    """A browser writes `Origin` in this way, so the two can be compared."""
+    assert host.authority(scheme) == authority

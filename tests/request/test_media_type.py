@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from gateway.request.media_type import media_type
+from gateway.request.media_type import content_type, media_type
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,17 @@ def test_no_field_takes_long(piece: str) -> None:
     media_type(field)
 
     assert time.process_time() - began < 0.05
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ((), b""),
+        (((b"Content-Type", b"text/plain"),), b"text/plain"),
+        (((b"X", b"1"), (b"content-TYPE", b"a/b; c=d")), b"a/b; c=d"),
+        (((b"Content-Type", b"a/b"), (b"content-type", b"a/b")), b""),
+    ],
+)
+def test_a_head_has_one_type_or_none(headers: tuple[tuple[bytes, bytes], ...], said: bytes) -> None:
+    """Two fields count as none, equal or not: one server reads the first, and another the last."""
+    assert content_type(headers) == said

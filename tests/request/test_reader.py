@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.language import Language
-from gateway.request.reader import language_of, reader_of
+from gateway.request.reader import accepted_languages, language_of, reader_of
 
 CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 
@@ -58,3 +58,11 @@ def test_the_chosen_language_goes_before_the_browsers() -> None:
     assert language_of(b"__Host-sekisho-language=en", b"ja") is Language.EN
     assert language_of(b"", b"en") is Language.EN
     assert language_of(b"xsekisho-language=en", b"ja") is Language.JA
+
+
+def test_a_browsers_languages_may_come_in_several_fields() -> None:
+    """RFC 9110 section 5.3: several fields of a list are one."""
+    headers = ((b"Accept-Language", b"en"), (b"X", b"de"), (b"accept-language", b"ja;q=0.5"))
+
+    assert accepted_languages(headers) == b"en,ja;q=0.5"
+    assert accepted_languages(()) == b""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.settings.settings import HeaderSettings
+from gateway.settings.settings import ContactSettings, HeaderSettings
 from tests.builders import app
 from tests.settings.test_bounds import settings
 
@@ -30,3 +30,9 @@ def test_an_app_is_secure_by_its_url() -> None:
     """Cookies have `Secure` and their prefix where the browser speaks https."""
     assert app(url="https://app.gw.test").secure
     assert not app(url="http://localhost:8080").secure
+
+
+def test_a_number_is_dialled_without_what_only_people_read() -> None:
+    """A `tel:` link has digits, and `+` before a country's code."""
+    assert ContactSettings(phone="+81 (0)3-1234-5678").dialled == "+810312345678"
+    assert ContactSettings().dialled == ""

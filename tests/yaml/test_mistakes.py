@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, Where, did_you_mean, one_of
+import pytest
+
+from gateway.yaml.mistakes import Language, Mistake, Mistakes, Phrase, Where, did_you_mean, one_of, quoted
+from gateway.yaml.read import read_yaml
+from gateway.yaml.tree import Scalar, Table
 
 PLACE = Where("p.yaml", 3, 5)
 WRONG = Phrase("this is wrong", "誤りです")
@@ -72,3 +76,12 @@ def test_the_choices_are_listed() -> None:
     """All of them, in both languages."""
     assert one_of(("a", "b")).en == "write one of `a`, `b`"
     assert one_of(("a", "b")).ja == "`a`、`b` のいずれかを書いてください"
+
+
+@pytest.mark.parametrize("text", ["plain", 'a "word"', "back\\slash", '\\"', "住所: 渋谷区 # 1"])
+def test_a_quoted_text_is_read_as_it_was(text: str) -> None:
+    """An author who copies the remedy gets the text that the mistake was about."""
+    tree = read_yaml(f"a: {quoted(text)}", "p.yaml", Mistakes())
+
+    assert isinstance(tree, Table)
+    assert [entry.value.text for entry in tree.entries if isinstance(entry.value, Scalar)] == [text]
