@@ -50,7 +50,7 @@ class _Mending:
     column: int | None = None
     """The place of the slip; `None`: the first sign in which the two lines differ."""
     remedy: Phrase | None = None
-    """What to write; `None`: the line."""
+    """The remedy; `None`: the remedy is to write the line."""
 
 
 @dataclass(slots=True)

@@ -340,7 +340,7 @@ def test_a_line_of_another_day_than_the_policy_in_force_decides_is_not_judged() 
 
 @pytest.mark.parametrize("candidate", ["permit", "deny:condition_no:older"])
 def test_a_line_with_a_candidate_is_replayed_by_the_policy_that_decided(candidate: str) -> None:
-    """What the candidate said is the report's matter, and decides nothing about the person here."""
+    """The report tells of the candidate, which decides nothing about the person here."""
     plain = replayed(OLDER, ADULT, line())
     with_candidate = replayed(OLDER, ADULT, line(candidate=candidate))
 
