@@ -260,7 +260,7 @@ def test_the_program_is_replaced_behind_sockets_that_stay(workers: int, tmp_path
     ("locale", "words"),
     [
         ("C.UTF-8", ["`nowhere` is no address to listen on", "no App at all"]),
-        ("ja_JP.UTF-8", ["`nowhere` は待ち受けるアドレスとして読めません", "アプリ"]),
+        ("ja_JP.UTF-8", ["`nowhere` は待ち受けるアドレスとして読めません", "App がありません"]),
     ],
 )
 def test_settings_with_mistakes_do_not_start(tmp_path: Path, locale: str, words: list[str]) -> None:
