@@ -226,8 +226,8 @@ _LINE_KEY = re.compile(
 )
 _LINE_DASH = re.compile(rf"^[ \u3000]*(?:([{_DASHES}])([ \u3000]*)|(-)())(?=[^\s:：\-{_DASHES}]+[:：](?:[ \u3000]|$))")
 _ITEM_MARK = re.compile(
-    r"^[ \u3000]*(?P<dash>- +)?(?P<mark>(?:[A-Za-z](?=[.)．）、:： 　\t])|No(?=[.． 　\d]))?"
-    r"(?:[^A-Za-zＡ-Ｚａ-ｚ\s\"'#\[{|>&!%@_-][^A-Za-zＡ-Ｚａ-ｚ\s\"'#\[{_]{0,8})?)[ \u3000\t]*"
+    r"^[ \u3000]*+(?P<dash>- ++)?(?P<mark>(?:[A-Za-z](?=[.)．）、:： 　\t])|No(?=[.． 　\d]))?"
+    r"(?:[^A-Za-zＡ-Ｚａ-ｚ\s\"'#\[{|>&!%@_-][^A-Za-zＡ-Ｚａ-ｚ\s\"'#\[{_]{0,8})?)[ \u3000\t]*+"
     r"(?=(?:name|title|ｎａｍｅ|ｔｉｔｌｅ)[ \u3000]*(?:：|:(?:[ \u3000]|$)))"
 )
 """A number or a bullet before the first key of a rule or of an example: `1、name:`, `第2 name:`, `例3：title:`."""

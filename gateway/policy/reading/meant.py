@@ -306,9 +306,9 @@ def _no_day_alone(text: str, plain: str, _: str) -> tuple[Phrase, Phrase] | None
 
 def _moments(text: str) -> tuple[str, str] | None:
     """Return the ends of 2026-12-01 9:00～2026-12-10 17:00."""
-    found = re.fullmatch(r"(.+?)\s*(?:[~〜]|から)\s*(.+?)(?:まで)?", normalize("NFKC", text))
-    ends = () if found is None else tuple(meant_moment(part) or meant_day(part) for part in found.groups())
-    return (ends[0], ends[1]) if len(ends) == len(("from", "until")) and all(ends) else None
+    first, _, last = normalize("NFKC", text).replace("から", "~").replace("〜", "~").partition("~")
+    ends = tuple(meant_moment(part) or meant_day(part) for part in (first.strip(), last.strip().removesuffix("まで")))
+    return (ends[0], ends[1]) if all(ends) else None
 
 
 def _period(text: str, first: str, last: str) -> tuple[Phrase, Phrase]:

@@ -67,10 +67,20 @@ _WHOLE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]*(/[^?#]*)?(?:[?#].*)?")
 _HOST_AND_PATH = re.compile(
     r"(?:localhost|(?:[A-Za-z0-9-]+\.)+(?!php|html?|jsp|cgi|aspx?|do|pl|css|js)[A-Za-z]{2,})(?::\d+)?(/[^?#]*)(?:[?#].*)?"
 )
-_BELOW = re.compile(
-    r"(/[^\s。、]*?)(?:[。、]|[\s/]*(?<=[\s/A-Za-z0-9_*-])(?:以下|配下)(?:の?(?:すべて|全て|全部|ページ))?)?"
-)
-"""A path with 以下 or 配下 behind it, or with the full stop of its sentence."""
+_BELOW = re.compile(r"(?:以下|配下)(?:の?(?:すべて|全て|全部|ページ))?$")
+
+
+def _without_words(text: str) -> str:
+    """Return a path without 以下 or 配下 behind it, or the stop of its sentence; empty: there are no such words."""
+    found = _BELOW.search(text)
+    path = text[: found.start()] if found is not None else text.rstrip("。、")
+    apart = path[-1:] in (" ", "\u3000", "/", "*", "_", "-") or (path[-1:].isascii() and path[-1:].isalnum())
+    path = path.strip(" \u3000")
+    if path == text or (found is not None and not apart) or not path.startswith("/") or re.search(r"[\s。、]", path):
+        return ""
+    return path if path.endswith("*") else f"{path.rstrip('/')}/**"
+
+
 _BETWEEN_PATHS = re.compile(
     r"(?<![\s・･;；｜|])[\s・･;；｜|]++(?:(?:または|又は|もしくは|および|及び|かつ|と|or|and)[\s・･;；｜|]*+)?(?=/)"
 )
@@ -550,11 +560,9 @@ class _PolicyReader(Reader):
         if (latin := in_latin(text)) != text:
             self.corrected(scalar, other_script(text, latin), latin)
             return None
-        if (below := _BELOW.fullmatch(text)) is not None and below[0] != below[1]:
+        if meant := _without_words(text):
             what = Phrase(f"`{text}` has words behind its path", f"`{text}` のパスの後ろに言葉があります")
-            self.corrected(
-                scalar, what, below[1] if below[1].endswith("*") else f"{below[1].rstrip('/')}/**", certain=False
-            )
+            self.corrected(scalar, what, meant, certain=False)
             return None
         if not text.startswith("/"):
             if note_slips(scalar, self.mistakes):
