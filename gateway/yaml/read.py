@@ -21,6 +21,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
     DocumentStartEvent,
     Event,
     MappingEndEvent,
@@ -43,6 +45,10 @@ T = TypeVar("T")
 
 MAX_BYTES = 16 * 1024 * 1024
 """Bytes of one file: a subject list of some 200,000 entries."""
+
+
+class _TooDeepError(MarkedYAMLError):  # type: ignore[misc]
+    """The text opens more levels than a file may have."""
 
 
 # --- reading -------------------------------------------------------------------------
@@ -169,6 +175,11 @@ def read_yaml(data: bytes | str, file: str, mistakes: Mistakes) -> Node | None:
     root: Node | None = None
     try:
         root = builder.build(text)
+    except _TooDeepError as deep:
+        # No slip is meant by that. The parser needs milliseconds for each sign of it, and mending asks it many times.
+        mistakes.extend(found)
+        mistakes.add(*_syntax(deep, text, file))
+        return None
     except YAMLError as broken:
         error = broken
     if error is not None or builder.slipped:
@@ -227,9 +238,12 @@ def _mended_tree(text: str, file: str, mistakes: Mistakes) -> tuple[Node | None]
 
 def _stop(text: str) -> Stop | None:
     """Return the place where the scanner can go no further in a text."""
+    depth = 0
     try:
-        for _ in YAML(typ="safe", pure=True).parse(text):
-            pass
+        for event in YAML(typ="safe", pure=True).parse(text):
+            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise _TooDeepError(problem="nested too deeply", problem_mark=event.start_mark)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (0, 0) if mark is None else (int(mark.line), int(mark.column))
@@ -406,7 +420,7 @@ class _Builder:
     def _node(self, event: NodeEvent, depth: int) -> Node:
         where = self._where(event)
         if depth > MAX_DEPTH:
-            raise MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
+            raise _TooDeepError(problem="nested too deeply", problem_mark=event.start_mark)
         if isinstance(event, AliasEvent):
             self._refuse_alias(where, f"*{event.anchor}")
             return Scalar(f"*{event.anchor}", where)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml.scanner import Scanner
 
 from gateway.yaml.mistakes import Language, Mistakes, did_you_mean
 from gateway.yaml.read import MAX_BYTES, read_yaml, read_yaml_file
@@ -226,6 +227,26 @@ def test_what_is_opened_too_often_is_refused_before_it_is_read(mark: str) -> Non
 
     assert read_yaml("a: 1\nb: " + mark * 5_000, "policy.yaml", mistakes) is None
     assert [str(mistake) for mistake in mistakes] == ["policy.yaml:2:4: nested too deeply"]
+
+
+@pytest.mark.parametrize("opened", ["{a: [", "[{a: b}, ", "[x, ", "{a: {b: 1}, c: ", "- [", "[\n"])
+@pytest.mark.parametrize("before", ["", "c：1\n", "- a\nb: 1\n", "a: 'x\n"])
+def test_no_slip_is_sought_in_what_is_opened_too_often(
+    before: str, opened: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scanner takes a millisecond for each sign there, so it stops where the builder does."""
+    tokens = 0
+    fetch = Scanner.fetch_more_tokens
+
+    def counted(scanner: Scanner) -> object:
+        nonlocal tokens
+        tokens += 1
+        return fetch(scanner)
+
+    monkeypatch.setattr(Scanner, "fetch_more_tokens", counted)
+    read_yaml(before + opened * 5_000, "policy.yaml", Mistakes())
+
+    assert 0 < tokens < 20_000
 
 
 @pytest.mark.parametrize(
