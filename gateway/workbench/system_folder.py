@@ -83,7 +83,7 @@ class PolicyFolder:
         return Listed(tuple(sorted(found)), tuple(sorted(others)))
 
     def is_file(self, name: str, path: Path) -> bool:
-        """Say whether a file of the folder is also the one at a path, by whatever links that path goes."""
+        """Say whether a file of the folder is also the one at a path, which may go through links."""
         try:
             with self._within(name) as (parent, last):
                 return os.path.samestat(os.stat(last, dir_fd=parent, follow_symlinks=False), path.stat())

@@ -47,7 +47,7 @@ MAX_BYTES = 16 * 1024 * 1024
 """Bytes of one file: a subject list of some 200,000 entries."""
 
 
-class _TooDeepError(MarkedYAMLError):  # type: ignore[misc]
+class _TooDeepError(MarkedYAMLError):
     """The text opens more levels than a file may have."""
 
 
@@ -175,10 +175,10 @@ def read_yaml(data: bytes | str, file: str, mistakes: Mistakes) -> Node | None:
     root: Node | None = None
     try:
         root = builder.build(text)
-    except _TooDeepError as deep:
+    except _TooDeepError as too_deep:
         # No slip is meant by that. The parser needs milliseconds for each sign of it, and mending asks it many times.
         mistakes.extend(found)
-        mistakes.add(*_syntax(deep, text, file))
+        mistakes.add(*_syntax(too_deep, text, file))
         return None
     except YAMLError as broken:
         error = broken
