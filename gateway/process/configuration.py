@@ -1527,8 +1527,11 @@ class _Reader:
                 self._check_folder(file, "aliases")
                 return Aliases()
             read = read_aliases(read_file(file, LONGEST_FILE).splitlines())
-        except (AliasError, OSError) as error:
-            reason = _unfit(error) if isinstance(error, AliasError) else Phrase(str(error.strerror))
+        except OSError as error:
+            self._reading.note("aliases", *_not_read(file, error))
+            return Aliases()
+        except AliasError as error:
+            reason = _unfit(error)
             japanese = reason.say(Language.JA)
             self._reading.note(
                 "aliases", Phrase(f"`{file}` cannot be used: {reason}", f"`{file}` を使えません（{japanese}）")

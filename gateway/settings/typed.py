@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from gateway.yaml.hidden import without_users
 from gateway.yaml.mistakes import Mistakes, Phrase, Where, one_of
 from gateway.yaml.slips import note_slips
 from gateway.yaml.tree import Entry, Items, Node, Scalar, Table, kind_of, unknown_key
@@ -43,9 +44,12 @@ class Reading:
     """Paths of values that could not be read: a default or a stand-in is in their place."""
 
     def note(self, at: str, what: Phrase, remedy: Phrase | None = None) -> None:
-        """Note a mistake about a value, unless it could not be read and has been noted already."""
+        """Note a mistake about a value, unless it could not be read and has been noted already.
+
+        The words repeat no user and no password of a URL.
+        """
         if at not in self.broken:
-            self.mistakes.add(self.where(at), what, remedy)
+            self.mistakes.add(self.where(at), without_users(what), None if remedy is None else without_users(remedy))
 
     def where(self, at: str) -> Where:
         """Return the place of a value, or of the nearest thing around it that was written."""

@@ -91,6 +91,23 @@ def _phrase(words: Phrase) -> Phrase:
     return Phrase(_SHOWN.sub("…", words.en), _SHOWN.sub("…", words.ja))
 
 
+def without_users(words: Phrase) -> Phrase:
+    """Return a phrase that repeats no user and no password of a URL, where it repeats one between backticks.
+
+    A value that was read well may be refused later, by a check that has it in clear.
+    """
+    return _phrase(Phrase(_without_users(words.en), _without_users(words.ja)))
+
+
+def _without_users(words: str) -> str:
+    repeated = words.split("`")
+    for number, value in enumerate(repeated):
+        scheme = _SCHEME.search(value) if number % 2 else None
+        if scheme is not None and (user := value.rfind("@", scheme.end())) >= 0:
+            repeated[number] = f"{value[: scheme.end()]}…{value[user:]}"
+    return "`".join(repeated)
+
+
 def _plain(line: str) -> tuple[str, list[int]]:
     """Return a line in small half-width letters without unseen signs, and the place of each sign in the line."""
     signs: list[str] = []

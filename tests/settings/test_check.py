@@ -1,6 +1,7 @@
 """gateway.yaml, read with every mistake at once."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -54,6 +55,18 @@ def read(text: str, tmp_path: Path) -> tuple[Settings | None, list[str]]:
     if settings is not None:
         check_settings(settings, reading)
     return settings, [str(mistake).removeprefix(f"{tmp_path}/") for mistake in mistakes]
+
+
+def said(text: str, tmp_path: Path) -> str:
+    """Return what the mistakes say in both languages."""
+    file = tmp_path / "gateway.yaml"
+    file.write_text(text, encoding="utf-8")
+    mistakes = Mistakes()
+    reading = Reading(tmp_path, mistakes)
+    settings = read_settings(file, reading)
+    if settings is not None:
+        check_settings(settings, reading)
+    return mistakes.say(Language.EN) + mistakes.say(Language.JA)
 
 
 def test_what_is_written_is_what_is_set(tmp_path: Path) -> None:
@@ -647,16 +660,10 @@ PASSWORD = "hunter2-and-a-long-rest-of-it"
 def test_a_mistake_shows_no_secret(tmp_path: Path, before: str, after: str) -> None:
     """The journal, the trail and a screen show each mistake to people who may not know a password."""
     assert before in GOOD
-    file = tmp_path / "gateway.yaml"
-    file.write_text(GOOD.replace(before, after, 1), encoding="utf-8")
-    mistakes = Mistakes()
-    reading = Reading(tmp_path, mistakes)
-    settings = read_settings(file, reading)
-    if settings is not None:
-        check_settings(settings, reading)
+    words = said(GOOD.replace(before, after, 1), tmp_path)
 
-    assert len(mistakes)
-    assert PASSWORD not in mistakes.say(Language.EN) + mistakes.say(Language.JA)
+    assert words
+    assert PASSWORD not in words
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:8080", "localhost:8080", "127.0.0.1:9464", "[::1]:8080"])
@@ -678,3 +685,26 @@ def test_each_mistake_is_said_in_both_languages(file: str) -> None:
 
     assert phrases
     assert [call.lineno for call in phrases if len(call.args) + len(call.keywords) < 2] == []
+
+
+_VALUES = tuple(re.finditer(r"(?<=: )[^ \n\[\]{},]+(?=[\n,}])", GOOD))
+_MORE = (
+    "  - {name: more, url: http://more.localhost:8080, upstream: http://127.0.0.1:9004, policy: p.yaml, %s: X}\n",
+    ("home", "prefix", "allowed_origins", "internal_origins", "strip_prefix", "kind", "stack", "login", "request_id"),
+)
+
+
+@pytest.mark.parametrize("url", ["https://admin:Canary-9@h.example/x", "//admin:Canary-9@h", "http:admin:Canary-9@h:1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"{GOOD[: found.start()]}X{GOOD[found.end() :]}" for found in _VALUES),
+        *(GOOD + _MORE[0] % key for key in _MORE[1]),
+        *(f"{GOOD}{top}: X\n" for top in ("node", "trusted_proxies", "traces: {endpoint", "console: {url")),
+    ],
+)
+def test_no_mistake_repeats_the_user_of_a_url(tmp_path: Path, text: str, url: str) -> None:
+    """A value that was read well may be refused by a later check, which has it in clear."""
+    words = said(text.replace("X", json.dumps(url)) + ("}\n" if text.count("{") > text.count("}") else ""), tmp_path)
+
+    assert not any(word in words for word in ("Canary", "admin", "ꙮ"))
