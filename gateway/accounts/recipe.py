@@ -326,11 +326,12 @@ _ACCEPTED = re.compile(rb"\r\nAccept-Encoding:([^\r\n]*)", re.IGNORECASE)
 
 def asking_for_readable(head: bytes) -> bytes:
     """Return a request's head that asks for no content coding but gzip: a text is sought in the answer."""
-    found = _ACCEPTED.search(head)
-    if found is None:
+    first = _ACCEPTED.search(head)
+    if first is None:
         return head
-    gzip = b"gzip" in (coding.strip() for coding in found[1].lower().split(b","))
-    return head[: found.start()] + (b"\r\nAccept-Encoding: gzip" if gzip else b"") + head[found.end() :]
+    accepted = (coding.strip() for line in _ACCEPTED.findall(head) for coding in line.lower().split(b","))
+    field = b"\r\nAccept-Encoding: gzip" if b"gzip" in accepted else b""
+    return head[: first.start()] + field + _ACCEPTED.sub(b"", head[first.start() :])
 
 
 def location_path(headers: Headers, at: str) -> str | None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from unicodedata import normalize
@@ -24,6 +25,7 @@ from gateway.accounts.accounts import (
     Evidence,
     Link,
     Linked,
+    LinkState,
     Record,
     is_title,
 )
@@ -192,6 +194,18 @@ _LINK_HEADS = (
     Phrase("latest evidence", "最後の証明"),
     Phrase("state", "状態"),
 )
+WORDS_OF: Mapping[StrEnum, str] = {
+    AccountKind.PERSON: "個人",
+    AccountKind.GROUP: "団体",
+    Role.REPRESENTATIVE: "代表者",
+    Role.MEMBER: "構成員",
+    Evidence.PROOF: "本人がパスワードで証明",
+    Evidence.IMPORT: "一覧の取り込み",
+    Evidence.COUNTER: "窓口で確認",
+    LinkState.ACTIVE: "有効",
+    LinkState.ASK_AGAIN: "パスワードの再確認待ち",
+}
+"""The Japanese words of a table; JSON and CSV have the values themselves."""
 
 
 @app.command("list")
@@ -230,9 +244,14 @@ def list_accounts(
 
 
 def _fields(record: Record) -> tuple[object, ...]:
-    password = "password" if record.has_password else "-"
+    password = Phrase("password", "あり").say(language()) if record.has_password else "-"
     account = record.account
-    return account.name, account.kind.value, account.title or "-", len(record.links), len(record.claims), password
+    return account.name, _word(account.kind), account.title or "-", len(record.links), len(record.claims), password
+
+
+def _word(value: AccountKind | Role | Evidence | LinkState) -> str:
+    """Return what a table calls a value in the operator's language."""
+    return Phrase(value.value, WORDS_OF[value]).say(language())
 
 
 def _say_heads(heads: Iterable[Phrase]) -> None:
@@ -286,20 +305,20 @@ def show(
                     say_json(json.dumps(_as_json(record), ensure_ascii=False))
                     return
                 _say_heads((Phrase("", ""), *_ACCOUNT_HEADS))
-                say("account", *_fields(record))
+                say(Phrase("account", "アカウント").say(language()), *_fields(record))
                 if record.links:
                     _say_heads((Phrase("", ""), *_LINK_HEADS))
                 for link in record.links:
-                    say("link", *_link_fields(link))
+                    say(Phrase("link", "連携").say(language()), *_link_fields(link))
                 for claim in record.claims:
-                    say("claim", claim.mark, _time(claim.at))
+                    say(Phrase("claim", "申し出").say(language()), claim.mark, _time(claim.at))
 
     _run(work())
 
 
 def _link_fields(link: Link) -> tuple[object, ...]:
-    role = "-" if link.role is None else link.role.value
-    return link.mark, role, link.evidence.value, _time(link.since), _time(link.proven_at), link.state.value
+    role = "-" if link.role is None else _word(link.role)
+    return link.mark, role, _word(link.evidence), _time(link.since), _time(link.proven_at), _word(link.state)
 
 
 def _time(at: float) -> str:
@@ -338,7 +357,9 @@ def find(
                 if found:
                     _say_heads((*_ACCOUNT_HEADS[:3], *_LINK_HEADS))
                 for held in found:
-                    say(held.account.name, held.account.kind.value, held.account.title or "-", *_link_fields(held.link))
+                    say(
+                        held.account.name, _word(held.account.kind), held.account.title or "-", *_link_fields(held.link)
+                    )
 
     _run(work())
 
@@ -504,7 +525,7 @@ def hand_over(
         if former is None:
             raise _refused(_WORDS[Hindrance.FULL])
         for each in former:
-            say("former", *_link_fields(each))
+            say(Phrase("former", "前の連携").say(language()), *_link_fields(each))
         await opened.note_asked(account.name)
         return "handed_over"
 

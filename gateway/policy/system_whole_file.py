@@ -32,7 +32,9 @@ def change_file(path: Path, change: Callable[[], bytes], mode: int = FILE_MODE) 
     # A link stays a link: the file it leads to is written, and locked.
     path = path.resolve()
     make_folder(path.parent, FOLDER_MODE)
-    lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # A link in the place of the lock would have root give away the file to which it leads.
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    lock = os.open(path.with_name(f".{path.name}.lock"), flags, 0o600)
     try:
         give_to_account(lock, path.parent)
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1725,7 +1725,7 @@ def _unfit(error: Exception) -> Phrase:
     """Return a fault that a reader of keys, secrets or URLs found; its words name no secret."""
     found = str(error).replace("\n", "; ")
     if isinstance(error, SaidError):
-        return Phrase(found, error.said.say(Language.JA).replace("\n", "、"))
+        return Phrase(found, error.said.say(Language.JA).replace("\n", "。"))
     return Phrase(found, f"使えません（{found}）")
 
 

@@ -56,7 +56,11 @@ def _run(path: Path, lines: LineWriter, forker: Forker) -> int:
         say(lines, mistakes.say(spoken_in(os.environ)))
         return EXIT_USERS
     settings = configuration.settings
-    inherited = inherited_sockets()
+    try:
+        inherited = inherited_sockets()
+    except OSError as error:
+        say(lines, f"{path}: {error.strerror}")
+        return EXIT_USERS
     kept = frozenset(inherited)
 
     def opened(name: str, address: str, at: str) -> socket.socket | None:

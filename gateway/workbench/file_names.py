@@ -62,8 +62,20 @@ def text_of(data: bytes) -> tuple[str, bool]:
     try:
         text, other = data.decode("utf-8-sig"), False
     except UnicodeDecodeError:
-        text, other = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "cp932"), True
+        wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        text, other = data.decode("utf-16" if wide else "cp932"), True
+        # CP932 reads many texts in EUC-JP as other words, and a save would keep those.
+        if not wide and _is_in(data, "euc_jp"):
+            raise
     return text.replace("\r\n", "\n"), other
+
+
+def _is_in(data: bytes, charset: str) -> bool:
+    try:
+        data.decode(charset)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def as_written(text: str, before: bytes | None) -> bytes:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.plain_text import printable
 from gateway.policy.system_whole_file import FILE_MODE
 from gateway.workbench.draft import LONGEST_TEXT
 from gateway.workbench.file_names import (
@@ -159,7 +160,8 @@ def _gather(folder: int, prefix: str, found: list[str], others: list[str]) -> No
             if entry.is_file(follow_symlinks=False) and is_policy_name(name):
                 found.append(name)
             elif not entry.is_dir(follow_symlinks=False) and is_meant_as_policy(entry.name):
-                others.append(name)
+                # Bytes that are no UTF-8 are half signs in a name, which no page can hold.
+                others.append(printable(name))
             elif entry.is_dir(follow_symlinks=False) and name.count("/") + 1 < MOST_PARTS and entry.name[0] != ".":
                 with suppress(OSError):
                     inner = os.open(entry.name, _FOLDER, dir_fd=folder)

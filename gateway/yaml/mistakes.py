@@ -175,7 +175,7 @@ def lines_of(phrases: Sequence[Phrase]) -> Phrase:
 
 def in_one_line(phrases: Sequence[Phrase]) -> Phrase:
     """Return several mistakes in one line."""
-    return Phrase("; ".join(each.en for each in phrases), "、".join(each.say(Language.JA) for each in phrases))
+    return Phrase("; ".join(each.en for each in phrases), "。".join(each.say(Language.JA) for each in phrases))
 
 
 def quoted(sentence: str) -> str:

@@ -291,6 +291,8 @@ def test_the_end_of_a_session_is_read_from_a_page(headers: Headers, body: bytes,
         (b"Accept-Encoding: gzip, deflate, br, zstd\r\n", b"Accept-Encoding: gzip\r\n"),
         (b"accept-encoding:br\r\n", b""),
         (b"Accept-Encoding: gzip;q=0\r\n", b""),
+        (b"Accept-Encoding: br\r\nX: y\r\naccept-encoding: gzip\r\n", b"Accept-Encoding: gzip\r\nX: y\r\n"),
+        (b"Accept-Encoding: gzip\r\nAccept-Encoding: br\r\n", b"Accept-Encoding: gzip\r\n"),
         (b"", b""),
     ],
 )

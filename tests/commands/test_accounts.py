@@ -7,18 +7,23 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Coroutine
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from gateway.accounts.accounts import Account, AccountStore, Evidence, KeptPassword
+from gateway.accounts.accounts import Account, AccountStore, Evidence, KeptPassword, LinkState
 from gateway.accounts.attempts import Attempt, AttemptLimits
 from gateway.accounts.marks import Marks, marks_of
 from gateway.accounts.passwords import NONCE, open_password, seal_password
 from gateway.accounts.sqlite_accounts import SqliteAccounts
 from gateway.cli import app
+from gateway.commands.accounts import WORDS_OF
+from gateway.console.messages import CATALOGUE
+from gateway.identity import AccountKind, Role
+from gateway.language import Language
 from gateway.login.jwcrypto_keys import new_key
 from gateway.policy.subject_code import show_code, subject_code
 from gateway.session.seal import Secrets
@@ -152,6 +157,40 @@ def test_a_second_person_needs_a_hand_over(folder: Path) -> None:
     assert person(folder, "anna").first in handed.stdout
     assert (names(folder, "anna"), names(folder, "bert")) == ([], ["tanaka"])
     assert accounts(folder, "list", "--claimed").stdout == ""
+
+
+def test_a_japanese_table_has_the_words_of_the_console_and_json_the_values(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person reads the table, a program reads JSON."""
+    accounts(folder, "put", "club", "group", "--reason", "r")
+    accounts(folder, "link", "club", code("anna"), "--role", "representative", "--reason", "r")
+    accounts(folder, "ask-again", "club", code("anna"), "--reason", "r")
+    monkeypatch.setenv("LC_ALL", "ja_JP.UTF-8")
+    say = CATALOGUE[Language.JA]
+
+    tables = [accounts(folder, *words).stdout for words in (["list"], ["show", "club"], ["find", code("anna")])]
+    told = json.loads(accounts(folder, "show", "club", "--json").stdout)
+
+    assert all(say["accounts.kind_group"] in table and "group" not in table for table in tables)
+    for table in tables[1:]:
+        cells = {cell for line in table.splitlines() for cell in line.split("\t")}
+        keys = ("role_representative", "evidence_counter", "state_ask_again")
+        assert cells >= {say[f"accounts.{key}"] for key in keys}
+    assert (told["kind"], told["links"][0]["role"], told["links"][0]["state"]) == (
+        "group",
+        "representative",
+        "ask_again",
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "key"), [(AccountKind, "kind"), (Role, "role"), (Evidence, "evidence"), (LinkState, "state")]
+)
+def test_a_value_has_one_japanese_word_in_both_places(values: type[StrEnum], key: str) -> None:
+    """On the console and in a terminal."""
+    for value in values:
+        assert WORDS_OF[value] == CATALOGUE[Language.JA][f"accounts.{key}_{value}"]
 
 
 def test_the_counter_dismisses_a_claim_by_the_mark_that_it_sees(folder: Path) -> None:

@@ -28,3 +28,20 @@ def test_what_root_changes_first_the_gateways_user_changes_next(
     assert len(given) == 2
     assert set(given.values()) == {(about.st_uid, about.st_gid)}
     assert (tmp_path / "switches.json").read_bytes() == b"{}\n"
+
+
+def test_root_gives_no_file_away_to_which_a_planted_lock_leads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is the gateway's own, so an intruder in its account may put a link there."""
+    given: list[int] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", lambda descriptor, *_: given.append(descriptor))
+    (tmp_path / "of-root").write_text("root")
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / ".switches.json.lock").symlink_to(tmp_path / "of-root")
+
+    with pytest.raises(OSError, match="symbolic links"):
+        change_file(state / "switches.json", lambda: b"{}\n")
+
+    assert not given
+    assert not (state / "switches.json").exists()

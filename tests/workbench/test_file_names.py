@@ -72,6 +72,7 @@ def test_a_text_is_read_in_the_charset_in_which_it_was_written() -> None:
     text = "title: 抽選\n"
     for charset, other in (("utf-8", False), ("utf-8-sig", False), ("cp932", True), ("utf-16", True)):
         assert text_of(text.replace("\n", "\r\n").encode(charset)) == (text, other)
-    for data in (b"\x81\xff", b"\xff\xfea"):
+    # CP932 reads the last as ･隍茹ｯ.
+    for data in (b"\x81\xff", b"\xff\xfea", "よやく".encode("euc_jp")):
         with pytest.raises(UnicodeError):
             text_of(data)

@@ -45,6 +45,13 @@ def test_policies_are_listed_and_nothing_else(place: Path) -> None:
     assert listed.others == ("c.yml", "d?.yaml", "link.yaml")
 
 
+def test_a_name_that_no_page_can_hold_is_listed_by_its_bytes(place: Path) -> None:
+    """Windows sends names in CP932 through old programs, and the list of all policies would be an error of ours."""
+    (place / os.fsdecode("予約.yaml".encode("cp932"))).write_text("policy: e\n")
+
+    assert r"\udc97\\udc96\udcf1.yaml" in PolicyFolder(place).names().others
+
+
 @pytest.mark.parametrize("name", ["link.yaml", "out/secret.yaml", "../secret.yaml", "none.yaml", "none/a.yaml"])
 def test_no_link_and_no_name_leads_out_of_the_folder(place: Path, name: str) -> None:
     """Neither for reading nor for writing; the file outside stays as it is."""
