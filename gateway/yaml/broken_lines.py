@@ -431,7 +431,8 @@ def _brackets(line: str) -> Iterator[_Mending]:
         end = len(body.rstrip(" \0"))
         sign, place = waiting[-1]
         what = Phrase(f"a `{sign}` that is not closed", f"`{sign}` が閉じていません")
-        swallowed = _VALUE_WITH_NUMBER.search(line)
+        # Behind the last sign that could end a value, each start of one would be read to the end of the line.
+        swallowed = _VALUE_WITH_NUMBER.search(line, 0, 1 + max(map(line.rfind, ",]}")))
         if swallowed is not None and any(_OPEN[sign] in swallowed["rest"] for sign, _ in waiting):
             number = Phrase("a ` #` begins a comment", "` #` から後ろは注釈になります")
             mended = f"{line[: swallowed.start('value')]}{quoted(swallowed['value'])}{line[swallowed.end('value') :]}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
 from gateway.yaml.broken_lines import LONGEST, MOST_SCANNED, Stop, mend
@@ -80,3 +82,14 @@ def test_the_trials_for_a_text_have_an_end(sign: str, behind: str) -> None:
     text = "\n".join([*(f"k{number}: {sign * 9}{behind * 300}" for number in range(100)), sign + behind * 4_000])
     assert mend(text, "p", scan, Mistakes()) is None
     assert sum(scanned) <= MOST_SCANNED
+
+
+@pytest.mark.parametrize("sign", ["a #: ", "a # [", ": a #", "[a #"])
+def test_many_numbers_in_a_list_that_is_not_closed_are_read_once(sign: str) -> None:
+    """Each ` #` may be a part of a value; the mending of such a line of 100 kB took a minute and a half."""
+    line = "k: [" + sign * (40_000 // len(sign))
+    began = process_time()
+
+    mend(line, "p", lambda _: Stop(0, 0, "expected ',' or ']'"), Mistakes())
+
+    assert process_time() - began < 1
