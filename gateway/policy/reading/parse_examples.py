@@ -392,11 +392,15 @@ def _meant_request(text: str) -> str:
 
 def meant_verdict(text: str, names: tuple[str, ...]) -> str | None:
     """Return the verdict that Japanese words or capitals mean: 許可, 拒否 市民, Deny adult."""
-    verdict, _, name = re.sub("[\\s\u3000:：()（）「」]+", " ", text).strip().partition(" ")
-    meant = word_for(verdict, tuple(Expect))
-    if meant == Expect.DENY:
-        return f"deny {name}".strip() if not name or name in names else None
-    return meant if not name else None
+    # A name may have brackets of its own: 拒否 市民（市内）.
+    for around in ("[\\s\u3000:：]+", "[\\s\u3000:：()（）「」]+"):
+        verdict, _, name = re.sub(around, " ", text).strip().partition(" ")
+        meant = word_for(verdict, tuple(Expect))
+        if meant == Expect.DENY and (not name or name in names):
+            return f"deny {name}".strip()
+        if meant and meant != Expect.DENY and not name:
+            return meant
+    return None
 
 
 def example_reader(policy: Policy, mistakes: Mistakes, *, also: Iterable[str] = ()) -> ExampleReader:

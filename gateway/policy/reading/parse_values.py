@@ -613,17 +613,21 @@ _BRACKETS = "［］[]（）()「」『』｢｣【】〔〕｛｝{}〈〉《》�
 
 
 def _joined_names(text: str, known: tuple[str, ...]) -> tuple[str, list[str]] | None:
-    """Return the first sign that joins or encloses known names in one text, and these names."""
-    bare = re.sub(_MARKS, " ", text).strip().strip(_BRACKETS).strip()
-    pieces = [piece.strip().strip(_BRACKETS).strip() for piece in _JOINS.split(bare)]
-    names = [name for name in pieces[::2] if name]
-    signs = [sign for sign in pieces[1::2] if sign]
-    if not names or not all(name in known for name in names) or (len(names) == 1 and bare == text):
-        return None
-    enclosed = next((sign for sign in text if sign in _BRACKETS), "")
-    marked = re.search(_MARKS, text)
-    joined = next(iter(signs), "\u3000" if "\u3000" in text else " ")
-    return enclosed or ("" if marked is None else marked[0].strip()) or joined, names
+    """Return the first sign that joins or encloses known names in one text, and these names.
+
+    A name may be as short as a mark (`a b`), so marks are left out only where they are no names.
+    """
+    for unmarked in (text, re.sub(_MARKS, " ", text)):
+        bare = unmarked.strip().strip(_BRACKETS).strip()
+        pieces = [piece.strip().strip(_BRACKETS).strip() for piece in _JOINS.split(bare)]
+        names = [name for name in pieces[::2] if name]
+        if not names or not all(name in known for name in names) or (len(names) == 1 and bare == text):
+            continue
+        enclosed = next((sign for sign in text if sign in _BRACKETS), "")
+        marked = None if unmarked == text else re.search(_MARKS, text)
+        joined = next((sign for sign in pieces[1::2] if sign), "\u3000" if "\u3000" in text else " ")
+        return enclosed or ("" if marked is None else marked[0].strip()) or joined, names
+    return None
 
 
 DAY = Phrase("a day", "日付")

@@ -15,7 +15,7 @@ from gateway.policy.authoring.examples import run_example
 from gateway.policy.example import EXAMPLE_CLIENT, Example, Expect, Who
 from gateway.policy.policy import Policy
 from gateway.policy.reading.parse import parse_policy
-from gateway.policy.reading.parse_examples import NO_MOMENT, birthdate_of, example_reader, moment_of
+from gateway.policy.reading.parse_examples import NO_MOMENT, birthdate_of, example_reader, meant_verdict, moment_of
 from gateway.yaml.mistakes import Mistakes
 from gateway.yaml.read import read_yaml
 
@@ -236,3 +236,20 @@ def test_no_text_makes_the_readers_stumble(text: str) -> None:
     """A text is a moment or none, a birthdate or none."""
     assert moment_of(text) is None or isinstance(moment_of(text), float)
     assert birthdate_of(text) is None or isinstance(birthdate_of(text), Birthdate)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("拒否 市民（市内）", "deny 市民（市内）"),
+        ("拒否（大人）", "deny 大人"),
+        ("拒否「大人」", "deny 大人"),
+        ("拒否：大人", "deny 大人"),
+        ("拒否（子ども）", None),
+        ("（許可）", "allow"),
+        ("許可 大人", None),
+    ],
+)
+def test_a_verdict_names_its_condition_with_or_within_brackets(text: str, meant: str | None) -> None:
+    """Brackets stand around a name, or are a part of it."""
+    assert meant_verdict(text, ("市民（市内）", "大人")) == meant

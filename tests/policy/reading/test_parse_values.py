@@ -352,6 +352,10 @@ def test_hours_of_the_next_day_are_shown_as_such() -> None:
         ("adult かつ here", "`かつ` does not separate names, write `[adult, here]`"),
         ("(adult)", "`(` does not separate names, write `[adult]`"),
         ("・adult", "`・` does not separate names, write `[adult]`"),
+        ("a here", "` ` does not separate names, write `[a, here]`"),
+        ("a) here", "`)` does not separate names, write `[a, here]`"),
+        ("b) here", "`)` does not separate names, write `[here]`"),
+        ("b here", "`b` does not separate names, write `[here]`"),
         ("adult または here", "`または` is a condition of its own, write a condition `any: [adult, here]`"),
         ("adult or here", "`or` is a condition of its own, write a condition `any: [adult, here]`"),
         ("adult、nowhere", "there is no thing `adult、nowhere`"),
@@ -359,7 +363,7 @@ def test_hours_of_the_next_day_are_shown_as_such() -> None:
 )
 def test_names_that_another_sign_joins_have_the_line_to_write(text: str, said: str) -> None:
     """A list means that all must hold; one of several is a condition of its own."""
-    noted = read(lambda r: r.unknown_name(scalar(text), ("adult", "here"), Phrase("thing")))[1]
+    noted = read(lambda r: r.unknown_name(scalar(text), ("a", "adult", "here"), Phrase("thing")))[1]
 
     assert len(noted) == 1
     assert noted[0].startswith(f"2:3: {said}")
