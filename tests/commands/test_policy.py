@@ -300,6 +300,18 @@ def test_diff_compares_as_an_app_reads_paths(settings: Path) -> None:
     assert "GET /old" in sekisho(*asked, "-c", str(settings), "--app", "old").stdout
 
 
+def test_diff_of_the_candidate_of_an_app_is_read_as_that_app_reads_it(settings: Path) -> None:
+    """The settings may name the new policy as the candidate: the App's stack and prefix hold for it, too."""
+    old, new = settings.with_name("p.yaml"), settings.with_name("new.yaml")
+    new.write_text(OPEN.replace("/admin/**", "/admin"), encoding="utf-8")
+    named = SETTINGS.replace("policy: p.yaml", "policy: {file: p.yaml, candidate: new.yaml}")
+    settings.write_text(named, encoding="utf-8")
+    asked = ("policy", "diff", str(old), str(new), "-c", str(settings), "--app")
+
+    assert "new.yaml" in named
+    assert (sekisho(*asked, "plain").exit_code, sekisho(*asked, "old").exit_code) == (3, 0)
+
+
 ODD = "rules: [{allow: signed_in, name: all}]   # one\npolicy: p\n"
 FORMED = "policy: p\nrules:  # one\n  - name: all\n    allow: signed_in\n"
 
