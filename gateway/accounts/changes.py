@@ -71,9 +71,12 @@ class Change(Generic[_Outcome]):
 def moved(kept: Kept, person: Marks) -> Kept:
     """Return a record in which a person is named by her first mark alone, and has one link or one claim at most.
 
-    She may have several under several subjects, until the office has them known as one.
+    She may have several under several subjects, until the office has them known as one. A link under another subject
+    is proved again, even if the office takes its word back: the account may be another person's.
     """
-    links = [each for each in kept.links if each.mark in person.all]
+    links = [
+        _asked_again(each) if each.mark in person.joined else each for each in kept.links if each.mark in person.all
+    ]
     claims = [each for each in kept.claims if each.mark in person.all]
     if links:
         joined = _with(kept, _joined(links, person.first)).links
@@ -83,6 +86,10 @@ def moved(kept: Kept, person: Marks) -> Kept:
         latest = Claim(person.first, max(each.at for each in claims))
         kept = replace(kept, claims=others if links else tuple(sorted((*others, latest), key=lambda each: each.at)))
     return kept
+
+
+def _asked_again(link: Link) -> Link:
+    return replace(link, state=LinkState.ASK_AGAIN)
 
 
 def _joined(links: list[Link], mark: str) -> Link:

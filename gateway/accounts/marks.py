@@ -25,6 +25,8 @@ class Marks:
     """Every mark that links of one person at one App may bear, the first key's first."""
 
     all: tuple[str, ...]
+    joined: frozenset[str] = frozenset()
+    """Those of other subjects, by which the office had the person known. It may find out that it was mistaken."""
 
     @property
     def first(self) -> str:
@@ -34,8 +36,9 @@ class Marks:
 
 def marks_of(keys: Secrets, app: str, client_id: str, *subjects: str) -> Marks:
     """Return a person's marks at an App, under all her subjects; the first is the one that applications know."""
-    every = (marks_of_code(keys, app, subject_code(client_id, subject)).all for subject in subjects)
-    return Marks(tuple(mark for marks in every for mark in marks))
+    own, *others = (marks_of_code(keys, app, subject_code(client_id, subject)).all for subject in subjects)
+    joined = tuple(mark for marks in others for mark in marks)
+    return Marks((*own, *joined), frozenset(joined))
 
 
 def marks_of_code(keys: Secrets, app: str, code: str) -> Marks:

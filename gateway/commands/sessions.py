@@ -202,7 +202,7 @@ def say_unreadable(sessions: Sessions) -> None:
     if count:
         passed = Phrase(
             f"{count} keys hold no record that this version reads; they were passed over",
-            f"この版では読めない記録が {count} 件あり、数えていません",
+            f"この版では読めない記録が {count} 件あり、読み飛ばしました",
         )
         say(passed.say(language()), error=True)
 

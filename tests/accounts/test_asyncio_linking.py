@@ -390,6 +390,18 @@ async def test_an_account_of_the_new_card_comes_along_to_the_old_one(town: Town)
     assert [each.account.name for each in await town.linking.accounts_of(ROUTE, HANAKO)] == ["yamada"]
 
 
+async def test_an_alias_that_is_taken_back_leaves_nobody_anothers_account(town: Town) -> None:
+    """The office had two persons known as one by mistake: what came along stays closed until it is proved."""
+    assert (await town.link("yamada", "old-Canary-1", TARO, OTHER_TICKET)).end is LinkEnd.LINKED
+    town.joined["hanako"], town.leading["hanako"] = town.clock.now + 1, ("taro",)
+    assert [each.account.name for each in await town.linking.links_of(ROUTE, HANAKO)] == ["yamada"]
+
+    town.joined.clear()
+    town.leading.clear()
+
+    assert await town.linking.accounts_of(ROUTE, HANAKO) == ()
+
+
 async def test_a_session_of_the_new_card_has_nothing_of_the_old_one(town: Town) -> None:
     """Until the next sign-in she is the person of the new card: an alias opens no account to an open session."""
     await town.given("yamada")
