@@ -18,7 +18,7 @@ LINES = b'{"time": "2026-11-30"}\n' * 5_000
 def test_a_log_is_read_plain_and_packed(tmp_path: Path, name: str) -> None:
     """The name says which it is, as `logrotate` writes it."""
     file = tmp_path / name
-    file.write_bytes(gzip.compress(LINES) if name.endswith(".gz") else LINES)
+    file.write_bytes(gzip.compress(LINES, mtime=0) if name.endswith(".gz") else LINES)
 
     with opened_log(file, "apps") as lines:
         assert lines.read() == LINES
@@ -32,9 +32,9 @@ def _damaged(packed: bytes) -> bytes:
     ("name", "content", "english", "japanese"),
     [
         ("missing", None, "No such file or directory", "No such file or directory"),
-        ("cut.gz", gzip.compress(LINES)[:-20], "it is cut off", "途中で切れています"),
+        ("cut.gz", gzip.compress(LINES, mtime=0)[:-20], "it is cut off", "途中で切れています"),
         ("plain.gz", LINES, "it is no gzip file, or a damaged one", "gzip のファイルではないか、壊れています"),
-        ("hurt.gz", _damaged(gzip.compress(LINES)), "it is no gzip file, or a damaged one", "壊れています"),
+        ("hurt.gz", _damaged(gzip.compress(LINES, mtime=0)), "it is no gzip file, or a damaged one", "壊れています"),
     ],
 )
 def test_a_fault_of_a_log_is_told_and_is_exit_2(

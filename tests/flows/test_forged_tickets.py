@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Self
 
@@ -32,6 +33,7 @@ rules:
 """
 FLOOD = 1_320
 """The number of requests from one address in a second: more than the limit for a minute."""
+ROUNDS = 10
 HANAKO = Identity(CLIENT, "hanako", time.time(), frozenset({Scope.OPENID}))
 TOLD = b"X-Verified-Subject: hanako"
 
@@ -83,11 +85,17 @@ class Address:
 @pytest.mark.parametrize("tickets", ["plain", "sealed"])
 async def test_forged_tickets_take_nothing_from_others(tickets: str, tmp_path: Path, redis_url: str) -> None:
     """1,320 forged tickets in a second: the page for everybody is there for each, and for a person with a session."""
-    async with gateway_with(tickets, tmp_path, redis_url) as (gateway, mine), Address(gateway) as here:
-        await here.flood(*(new_ticket(secrets.token_bytes(32)) for _ in range(FLOOD)))
-
-        status, _, asked = await here.ask("/open/x", mine)
-        there, head, page = await here.ask("/mine", mine, accept="text/html")
+    async with gateway_with(tickets, tmp_path, redis_url) as (gateway, first), Address(gateway) as here:
+        mine, rounds = first, 0
+        while True:
+            rounds += 1
+            await here.flood(*(new_ticket(secrets.token_bytes(32)) for _ in range(FLOOD)))
+            status, _, asked = await here.ask("/open/x", mine)
+            there, head, page = await here.ask("/mine", mine, accept="text/html")
+            if tickets == "sealed" or rounds == ROUNDS or not (TOLD in asked or there == HTTPStatus.OK):
+                break
+            # A slow machine left her a look-up, and the gateway knows her now: another session of hers is unknown.
+            mine = (await gateway.sign_in(HANAKO)).partition("=")[2]
 
     assert status == 200
     if tickets == "sealed":
