@@ -516,7 +516,8 @@ class _Builder:
     def _mend_key(self, key: Scalar, value: Node) -> Entry:
         """Name a full-width colon or space in a key, and read on as if it had been a half-width one."""
         text, where = key.text, key.where
-        self.slipped = self.slipped or any(sign in text for sign in "：\u3000{[") or is_marked(text)
+        marked = isinstance(value, Scalar) and bool(value.text) and is_marked(text)
+        self.slipped = self.slipped or any(sign in text for sign in "：\u3000{[") or marked
         stripped = text.lstrip("\u3000 ")
         if stripped != text:
             what, right = SLIPS["\u3000"]

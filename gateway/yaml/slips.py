@@ -228,9 +228,12 @@ _LINE_DASH = re.compile(rf"^[ \u3000]*(?:([{_DASHES}])([ \u3000]*)|(-)())(?=[^\s
 _ITEM_MARK = re.compile(
     r"^[ \u3000]*+(?P<dash>- ++)?(?P<mark>(?:[A-Za-z](?=[.)．）、:： 　\t])|No(?=[.． 　\d]))?"
     r"(?:[^A-Za-zＡ-Ｚａ-ｚ\s\"'#\[{|>&!%@_-][^A-Za-zＡ-Ｚａ-ｚ\s\"'#\[{_]{0,8})?)[ \u3000\t]*+"
-    r"(?=(?:name|title|ｎａｍｅ|ｔｉｔｌｅ)[ \u3000]*(?:：|:(?:[ \u3000]|$)))"
+    r"(?=(?:name|title|ｎａｍｅ|ｔｉｔｌｅ)[ \u3000]*(?:：|:[ \u3000])[ \u3000]*[^\s#{\[｛［])"
 )
-"""A number or a bullet before the first key of a rule or of an example: `1、name:`, `第2 name:`, `例3：title:`."""
+"""A number or a bullet before the first key of a rule or of an example: `1、name: a`, `第2 name: a`, `例3：title: a`.
+
+A table or nothing behind it is no name: `旧 title:` is a condition.
+"""
 _UNMARKED = re.compile(
     r"^(?P<before>[ \u3000]*(?:- +)?[A-Za-z_]+)(?P<gap>[ \u3000]*(?:(?:→|⇒|=>|->|[.．])[ \u3000]*)?)(?=[\[{［｛])"
 )
@@ -331,8 +334,8 @@ def _other_piece(line: str) -> _Piece | None:
 
 
 def is_marked(key: str) -> bool:
-    """Whether a key is the first one of an item with a number or bullet before it."""
-    found = _ITEM_MARK.match(f"{key}:")
+    """Whether a key, with a text behind it, is the first one of an item with a number or bullet before it."""
+    found = _ITEM_MARK.match(f"{key}: …")
     return found is not None and bool(found["mark"])
 
 

@@ -392,9 +392,10 @@ def _meant_request(text: str) -> str:
 
 def meant_verdict(text: str, names: tuple[str, ...]) -> str | None:
     """Return the verdict that Japanese words or capitals mean: 許可, 拒否 市民, Deny adult."""
+    spaced = re.sub("[\\s\u3000:：]+", " ", text)
     # A name may have brackets of its own: 拒否 市民（市内）.
-    for around in ("[\\s\u3000:：]+", "[\\s\u3000:：()（）「」]+"):
-        verdict, _, name = re.sub(around, " ", text).strip().partition(" ")
+    for each in (spaced, re.sub("[ ()（）「」]+", " ", spaced)):
+        verdict, _, name = each.strip().partition(" ")
         meant = word_for(verdict, tuple(Expect))
         if meant == Expect.DENY and (not name or name in names):
             return f"deny {name}".strip()

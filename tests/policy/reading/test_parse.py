@@ -466,3 +466,18 @@ def test_a_file_that_cannot_be_read_makes_no_policy(tmp_path: Path) -> None:
 def test_a_signature_is_for_a_posted_form_of_a_known_person(lines: tuple[str, ...], said: str) -> None:
     """The gateway could sign nothing else, and must know who signs."""
     assert said in "\n".join(mistakes_in(rule(*lines)))
+
+
+@pytest.mark.parametrize("name", ["旧 title", "第2 name", "x) title"])
+@pytest.mark.parametrize("slip", ["", "："])
+def test_a_condition_whose_name_ends_as_an_items_first_key_is_no_item(name: str, slip: str) -> None:
+    """A number or a bullet before `name:` begins an item where a text follows; a table makes it a condition."""
+    mistakes = Mistakes()
+
+    parse_policy(
+        f"policy: p\npurpose: {{ja: あ}}\nconditions:\n  {name}:\n    age: {{at_least{slip or ': '}20}}\n"
+        f"rules:\n  - name: all\n    require: [{name}]\n",
+        mistakes,
+    )
+
+    assert [mistake.line for mistake in mistakes] == [5] * len(slip)
