@@ -185,7 +185,7 @@ def could_be(value: str | None, allowed: Iterable[str]) -> bool:
         meant, dropped = _meant(word)
         if meant in _cleaned(said, dropped):
             return True
-        if word.isascii() and word.isdigit() and int(word) in _numbers(said):
+        if word.isascii() and word.isdigit() and len(word) <= _LONGEST_NUMBER and int(word) in _numbers(said):
             return True
     return False
 

@@ -100,12 +100,12 @@ def without_users(words: Phrase) -> Phrase:
 
 
 def _without_users(words: str) -> str:
-    repeated = words.split("`")
-    for number, value in enumerate(repeated):
-        scheme = _SCHEME.search(value) if number % 2 else None
-        if scheme is not None and (user := value.rfind("@", scheme.end())) >= 0:
-            repeated[number] = f"{value[: scheme.end()]}…{value[user:]}"
-    return "`".join(repeated)
+    # A password may hold a backtick, so everything up to the last `@` of the phrase is hidden.
+    scheme = _SCHEME.search(words, words.find("`")) if "`" in words else None
+    user = words.rfind("@")
+    if scheme is None or user < scheme.end():
+        return words
+    return f"{words[: scheme.end()]}…{words[user:]}"
 
 
 def _plain(line: str) -> tuple[str, list[int]]:

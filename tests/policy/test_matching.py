@@ -219,6 +219,8 @@ def test_many_parameters_cost_few_calls() -> None:
         (None, "", True),
         (None, "edit", False),
         ("", "edit", False),
+        ("1", "1" * 5_000, False),
+        ("+" + "1" * 5_000, "1" * 5_000, True),
     ],
 )
 def test_a_value_can_be_read_carelessly(value: str | None, allowed: str, *, could: bool) -> None:

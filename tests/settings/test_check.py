@@ -694,7 +694,16 @@ _MORE = (
 )
 
 
-@pytest.mark.parametrize("url", ["https://admin:Canary-9@h.example/x", "//admin:Canary-9@h", "http:admin:Canary-9@h:1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://admin:Canary-9@h.example/x",
+        "//admin:Canary-9@h",
+        "http:admin:Canary-9@h:1",
+        "http://admin:Canary`Canary@h",
+        "http://admin:Can@ary`Canary @h",
+    ],
+)
 @pytest.mark.parametrize(
     "text",
     [
